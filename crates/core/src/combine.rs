@@ -1,0 +1,12 @@
+//! Combinators: futures made of futures.
+//!
+//! Free functions work in place: children are polled by the awaiting task, may borrow, and need not
+//! be `Send`. This is the place of [`timeout`] and [`yield_now`], and of every operation over
+//! several futures; what a runtime can do better by itself (spawned forms) belongs to a trait over
+//! [`Runtime`](crate::runtime::Runtime) beside them.
+
+mod timeout;
+mod yield_now;
+
+pub use timeout::{Elapsed, Timeout, timeout, timeout_at};
+pub use yield_now::{YieldNow, yield_now};

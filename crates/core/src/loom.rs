@@ -1,0 +1,184 @@
+//! The one place where core gets its synchronisation primitives.
+//!
+//! Under `--cfg loom` these are loom's, so that a model sees every access; otherwise they are the
+//! standard library's.
+//! Nothing else in core names `std::sync::atomic` or `std::sync::Mutex` for shared state that a
+//! model should see (counters that only hand out numbers are exempt).
+//!
+//! [`Mutex`] adds two rules of ours: a poisoned lock is simply taken over (every critical section
+//! in core leaves its data consistent before anything that may panic), and in debug builds the
+//! number of locks held by the thread is counted, so that [`assert_unlocked`] can prove that no
+//! waker is woken, cloned or dropped under a lock.
+
+#[cfg(loom)]
+pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+#[cfg(not(loom))]
+pub(crate) use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+
+#[cfg(not(loom))]
+pub(crate) use atomic_waker::AtomicWaker;
+#[cfg(loom)]
+pub(crate) use waker::AtomicWaker;
+
+#[cfg(loom)]
+mod waker {
+    //! loom's `AtomicWaker` with the one method that only the real crate has.
+
+    use std::task::Waker;
+
+    /// A slot for one waker that loom can see.
+    #[derive(Debug)]
+    pub(crate) struct AtomicWaker(loom::future::AtomicWaker);
+
+    impl AtomicWaker {
+        /// An empty slot.
+        pub(crate) fn new() -> Self {
+            Self(loom::future::AtomicWaker::new())
+        }
+
+        /// Stores a clone of `waker`.
+        pub(crate) fn register(&self, waker: &Waker) {
+            self.0.register_by_ref(waker);
+        }
+
+        /// Wakes the stored waker, if there is one.
+        pub(crate) fn wake(&self) {
+            self.0.wake();
+        }
+    }
+}
+
+#[cfg(loom)]
+pub(crate) use loom::cell::UnsafeCell;
+
+/// The standard cell with loom's closure interface.
+#[cfg(not(loom))]
+#[derive(Debug)]
+pub(crate) struct UnsafeCell<T>(std::cell::UnsafeCell<T>);
+
+#[cfg(not(loom))]
+impl<T> UnsafeCell<T> {
+    /// Wraps `value`.
+    pub(crate) const fn new(value: T) -> Self {
+        Self(std::cell::UnsafeCell::new(value))
+    }
+
+    /// Lends a pointer for reading.
+    #[inline(always)]
+    pub(crate) fn with<R>(&self, f: impl FnOnce(*const T) -> R) -> R {
+        f(self.0.get())
+    }
+
+    /// Lends a pointer for writing.
+    #[inline(always)]
+    pub(crate) fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
+        f(self.0.get())
+    }
+}
+
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::sync::PoisonError;
+
+#[cfg(debug_assertions)]
+thread_local! {
+    static DEPTH: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
+/// A mutual exclusion lock that is never poisoned; see the module's docs.
+pub(crate) struct Mutex<T>(std::sync::Mutex<T>);
+
+impl<T> Mutex<T> {
+    /// A free lock around `value`.
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "this newtype is the one way to a lock in core"
+    )]
+    pub(crate) const fn new(value: T) -> Self {
+        Self(std::sync::Mutex::new(value))
+    }
+
+    /// Returns what the lock protected.
+    pub(crate) fn into_inner(self) -> T {
+        self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for the lock and takes it.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+        let guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        #[cfg(debug_assertions)]
+        let _ = DEPTH.try_with(|depth| depth.set(depth.get() + 1));
+        MutexGuard(guard)
+    }
+}
+
+impl<T> fmt::Debug for Mutex<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mutex").finish_non_exhaustive()
+    }
+}
+
+/// The right to use what a [`Mutex`] protects.
+pub(crate) struct MutexGuard<'a, T>(std::sync::MutexGuard<'a, T>);
+
+impl<T> Deref for MutexGuard<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T> DerefMut for MutexGuard<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.0
+    }
+}
+
+impl<T> Drop for MutexGuard<'_, T> {
+    fn drop(&mut self) {
+        #[cfg(debug_assertions)]
+        let _ = DEPTH.try_with(|depth| depth.set(depth.get() - 1));
+    }
+}
+
+/// Panics in debug builds if this thread holds one of core's locks.
+///
+/// Called where core is about to run code it does not know: wakers and destructors.
+#[inline]
+pub(crate) fn assert_unlocked() {
+    #[cfg(debug_assertions)]
+    {
+        let depth = DEPTH.try_with(std::cell::Cell::get).unwrap_or(0);
+        assert!(
+            depth == 0,
+            "kumi: foreign code would run under {depth} lock(s) of core"
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_survives_a_panic_of_its_holder() {
+        let lock = Mutex::new(1);
+        let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let mut held = lock.lock();
+            *held = 2;
+            panic!("holder");
+        }));
+        assert_eq!(*lock.lock(), 2);
+        assert_unlocked();
+    }
+
+    #[cfg(debug_assertions)]
+    #[test]
+    #[should_panic(expected = "under 1 lock(s)")]
+    fn foreign_code_under_a_lock_is_noticed() {
+        let lock = Mutex::new(());
+        let _held = lock.lock();
+        assert_unlocked();
+    }
+}

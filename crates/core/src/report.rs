@@ -1,0 +1,120 @@
+//! What went wrong where no caller is left to be told.
+//!
+//! Nothing is lost in silence: a panic that nobody joins, a destructor that panics, a task that
+//! its runtime drops before it has ended, a task that does not end within the grace period of a
+//! run. Each becomes one [`Report`], handed to the hook of the process.
+//! The default hook writes one line to standard error; [`set_hook`] replaces it (a logger, a test
+//! that counts).
+//!
+//! The source of the idea is asyncio's loop exception handler ("Task exception was never
+//! retrieved", "Task was destroyed but it is pending").
+
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use crate::runtime::TaskInfo;
+
+/// One thing that would otherwise be lost.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Report {
+    /// A task panicked, and its handle was gone or was dropped without being awaited.
+    PanicNotJoined {
+        /// The task.
+        task: TaskInfo,
+        /// The text of the panic.
+        message: String,
+    },
+    /// The destructor of a task's future or of its output panicked; the panic was contained.
+    PanicInDrop {
+        /// The task.
+        task: TaskInfo,
+        /// The text of the panic.
+        message: String,
+    },
+    /// A runtime dropped a task before it had ended.
+    TaskLost {
+        /// The task.
+        task: TaskInfo,
+    },
+    /// A task outlived the grace period at the end of a run.
+    NotEnded {
+        /// The task.
+        task: TaskInfo,
+        /// How long the run waited for it.
+        grace: Duration,
+    },
+    /// A future that is bound to its thread was given up on another thread.
+    ///
+    /// It is leaked: running its destructor there would be unsound.
+    LocalLeaked {
+        /// The task.
+        task: TaskInfo,
+    },
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PanicNotJoined { task, message } => {
+                write!(f, "{task} panicked and nobody joined it: {message}")
+            }
+            Self::PanicInDrop { task, message } => {
+                write!(f, "a destructor of {task} panicked: {message}")
+            }
+            Self::TaskLost { task } => {
+                write!(f, "{task} was dropped by its runtime before it had ended")
+            }
+            Self::NotEnded { task, grace } => {
+                write!(f, "{task} did not end within the grace period of {grace:?}")
+            }
+            Self::LocalLeaked { task } => write!(
+                f,
+                "{task} is bound to its thread and was given up on another one; it is leaked"
+            ),
+        }
+    }
+}
+
+type Hook = Arc<dyn Fn(&Report) + Send + Sync>;
+
+static HOOK: RwLock<Option<Hook>> = RwLock::new(None);
+
+/// Replaces the hook of the process by `hook`.
+///
+/// The hook is called on the thread where the thing happened, outside every lock of core.
+/// A hook that panics is ignored for that report.
+///
+/// # Examples
+///
+/// ```
+/// kumi_core::report::set_hook(|report| eprintln!("[my service] {report}"));
+/// kumi_core::report::reset_hook();
+/// ```
+pub fn set_hook(hook: impl Fn(&Report) + Send + Sync + 'static) {
+    let old = replace(Some(Arc::new(hook)));
+    drop(old);
+}
+
+/// Puts the default hook back, which writes one line to standard error.
+pub fn reset_hook() {
+    let old = replace(None);
+    drop(old);
+}
+
+fn replace(hook: Option<Hook>) -> Option<Hook> {
+    let mut slot = HOOK.write().unwrap_or_else(PoisonError::into_inner);
+    std::mem::replace(&mut *slot, hook)
+}
+
+/// Hands `report` to the hook.
+pub(crate) fn report(report: &Report) {
+    let hook = HOOK.read().unwrap_or_else(PoisonError::into_inner).clone();
+    let call = || match &hook {
+        Some(hook) => hook(report),
+        None => eprintln!("kumi: {report}"),
+    };
+    // A failing hook must not take the runtime with it.
+    let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(call));
+}

@@ -1,0 +1,196 @@
+//! One program from its start to its end: run main, then leave nothing behind.
+//!
+//! [`Runner::run`] drives main, and then, whether main returned, panicked or was interrupted:
+//!
+//! 1. asks every task that is left to end, and those that they spawn meanwhile;
+//! 2. waits until nothing is left, but no longer than the grace period;
+//! 3. reports by name what has not ended ([`Report::NotEnded`]);
+//! 4. returns main's result, or goes on with its panic.
+//!
+//! (asyncio's `run` does the same in one sweep, without a limit: a task spawned by a clean-up is
+//! missed, a task that does not end hangs it.)
+//!
+//! Ctrl-C asks main to end, as cancelling a task does; a second one ends the waiting of step 2.
+
+#[cfg(unix)]
+mod ctrl_c;
+mod root;
+
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use crate::report::{Report, report};
+use crate::runtime::{Runtime, Task};
+use root::Root;
+
+/// How long a run waits for what is left, if it is not told otherwise.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Runs `main` on `runtime`, with Ctrl-C and the usual grace period; see [`Runner`].
+///
+/// # Errors
+///
+/// [`Interrupted`] if Ctrl-C ended main before it returned.
+///
+/// # Panics
+///
+/// With main's panic, after what is left has ended; inside a task.
+///
+/// # Examples
+///
+/// ```
+/// let sim = kumi_sim::Sim::new();
+/// assert_eq!(kumi_core::run::run(&*sim, async { 42 }), Ok(42));
+/// ```
+pub fn run<R: Runtime, F: Future>(runtime: &R, main: F) -> Result<F::Output, Interrupted> {
+    Runner::new().run(runtime, main)
+}
+
+/// How a program is run.
+#[derive(Debug, Clone)]
+#[must_use = "a runner does nothing until it runs"]
+pub struct Runner {
+    grace: Duration,
+    ctrl_c: bool,
+}
+
+impl Default for Runner {
+    fn default() -> Self {
+        Self {
+            grace: GRACE,
+            ctrl_c: true,
+        }
+    }
+}
+
+impl Runner {
+    /// Ctrl-C is heeded, and what is left at the end has ten seconds.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets how long the run waits for the tasks that main leaves behind.
+    ///
+    /// [`Duration::MAX`] waits for ever, as asyncio does.
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
+        self
+    }
+
+    /// Sets whether Ctrl-C (`SIGINT`) ends the run; without it, it ends the process as usual.
+    pub fn ctrl_c(mut self, heed: bool) -> Self {
+        self.ctrl_c = heed;
+        self
+    }
+
+    /// Runs `main` on `runtime`, then ends what is left; see the [module's docs](self).
+    ///
+    /// Does not shut the runtime down; dropping its [`Owned`](crate::runtime::Owned) does.
+    ///
+    /// # Errors
+    ///
+    /// [`Interrupted`] if Ctrl-C ended main before it returned.
+    ///
+    /// # Panics
+    ///
+    /// With main's panic, after what is left has ended; inside a task.
+    pub fn run<R: Runtime, F: Future>(
+        self,
+        runtime: &R,
+        main: F,
+    ) -> Result<F::Output, Interrupted> {
+        let root = Arc::new(Root::default());
+        #[cfg(unix)]
+        let _heed = self.ctrl_c.then(|| ctrl_c::heed(&root));
+        runtime.block_on(async {
+            let ended = {
+                let mut main = pin!(main);
+                poll_fn(|cx| poll_main(&root, main.as_mut(), cx)).await
+            };
+            self.drain(runtime, &root).await;
+            match ended {
+                Ended::Value(value) => Ok(value),
+                Ended::Interrupted => Err(Interrupted(())),
+                Ended::Panicked(panic) => resume_unwind(panic),
+            }
+        })
+    }
+
+    /// Cancels what is left and waits for it.
+    async fn drain<R: Runtime>(&self, runtime: &R, root: &Root) {
+        let mut over = pin!(runtime.sleep(self.grace));
+        let drained = poll_fn(|cx| {
+            root.register(cx);
+            // First the waker, then the look: a task that is spawned after the look wakes us.
+            let idle = runtime.poll_idle(cx);
+            if idle.is_ready() {
+                return Poll::Ready(true);
+            }
+            runtime.for_each_task(&mut |task: &Task| {
+                task.cancel();
+            });
+            if root.requests() > 1 || over.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(false);
+            }
+            Poll::Pending
+        });
+        if !drained.await {
+            let grace = self.grace;
+            runtime.for_each_task(&mut |task: &Task| {
+                report(&Report::NotEnded {
+                    task: task.info().clone(),
+                    grace,
+                });
+            });
+        }
+    }
+}
+
+/// How main ended.
+enum Ended<T> {
+    Value(T),
+    Interrupted,
+    Panicked(Box<dyn std::any::Any + Send>),
+}
+
+/// Polls main; after a request to end, only once more: the value wins.
+fn poll_main<F: Future>(
+    root: &Root,
+    main: Pin<&mut F>,
+    cx: &mut Context<'_>,
+) -> Poll<Ended<F::Output>> {
+    root.register(cx);
+    match catch_unwind(AssertUnwindSafe(|| main.poll(cx))) {
+        Ok(Poll::Ready(value)) => Poll::Ready(Ended::Value(value)),
+        Ok(Poll::Pending) if root.requests() > 0 => Poll::Ready(Ended::Interrupted),
+        Ok(Poll::Pending) => Poll::Pending,
+        Err(panic) => Poll::Ready(Ended::Panicked(panic)),
+    }
+}
+
+/// Ctrl-C ended main before it returned a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Interrupted(());
+
+impl Interrupted {
+    /// Ends the process the way Ctrl-C would have without Kumi, so that a shell sees it.
+    pub fn exit(self) -> ! {
+        #[cfg(unix)]
+        ctrl_c::die();
+        #[cfg(not(unix))]
+        std::process::exit(130);
+    }
+}
+
+impl fmt::Display for Interrupted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("interrupted by Ctrl-C")
+    }
+}
+
+impl std::error::Error for Interrupted {}

@@ -1,0 +1,40 @@
+//! The root of a run: how many times it was asked to end.
+
+use std::task::Context;
+
+use crate::loom::{AtomicUsize, AtomicWaker, Ordering};
+
+/// Shared between a run and whoever interrupts it.
+#[derive(Debug)]
+pub(crate) struct Root {
+    requests: AtomicUsize,
+    waker: AtomicWaker,
+}
+
+impl Default for Root {
+    fn default() -> Self {
+        Self {
+            requests: AtomicUsize::new(0),
+            waker: AtomicWaker::new(),
+        }
+    }
+}
+
+impl Root {
+    /// Asks the run to end, once more.
+    pub(crate) fn interrupt(&self) {
+        // Release: pairs with `requests`, which is read after the waker was registered.
+        self.requests.fetch_add(1, Ordering::AcqRel);
+        self.waker.wake();
+    }
+
+    /// Stores the waker of the run; to be called before each look at `requests`.
+    pub(crate) fn register(&self, cx: &Context<'_>) {
+        self.waker.register(cx.waker());
+    }
+
+    /// How many times the run was asked to end.
+    pub(crate) fn requests(&self) -> usize {
+        self.requests.load(Ordering::Acquire)
+    }
+}

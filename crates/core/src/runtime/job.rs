@@ -1,0 +1,246 @@
+//! Jobs: what a backend gets to run.
+//!
+//! A job is the right to poll a task once (or, hosted, to the end): one pointer to the task's cell.
+//! `state` has the protocol, `header` the pointer's mechanics; both are private to core, and the
+//! types here are all that a backend sees.
+#![allow(unsafe_code, reason = "the auto traits of the pointers; see each impl")]
+
+pub(crate) mod header;
+pub(crate) mod queue;
+pub(crate) mod state;
+pub(crate) mod task;
+
+use std::fmt;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
+use std::pin::Pin;
+use std::ptr::NonNull;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+
+use header::Header;
+use state::Stopped;
+use task::{Task, TaskInfo};
+
+/// What became of a job that was run.
+#[derive(Debug)]
+#[must_use = "`Ran::Again` holds a job, and dropping a job drops the future of its task"]
+pub enum Ran {
+    /// The task has ended.
+    Ended,
+    /// The task waits; its job comes back through [`spawn_job`](super::Spawn::spawn_job).
+    Pending,
+    /// The task was woken while it ran: queue the job again, behind the others.
+    Again(Job),
+}
+
+/// A task whose next poll is due.
+///
+/// Either call [`run`](Job::run), once, or poll it as the future it is until it is ready.
+/// Dropping it drops the task's future: its joiner gets "cancelled", and the loss is reported
+/// unless the task was being cancelled anyway.
+#[must_use = "dropping a job drops the future of its task"]
+pub struct Job(NonNull<Header>);
+
+// SAFETY: a job gives the right to the future of its cell, which is `Send`: `spawn` demands it,
+// and `spawn_local` wraps the future in one that refuses to be polled or dropped on another thread.
+// The header is made for sharing. The output is `Send`, or its handle is not.
+unsafe impl Send for Job {}
+// SAFETY: through `&Job` one can only read the header's identity, and count references.
+unsafe impl Sync for Job {}
+
+impl Job {
+    /// Makes a job of one reference to a cell whose state says that a job exists.
+    pub(crate) fn new(header: NonNull<Header>) -> Self {
+        Self(header)
+    }
+
+    fn into_raw(self) -> NonNull<Header> {
+        ManuallyDrop::new(self).0
+    }
+
+    fn header(&self) -> &Header {
+        header::deref(&self.0)
+    }
+
+    /// Polls the task once, with a waker that brings it back through
+    /// [`spawn_job`](super::Spawn::spawn_job) of its runtime.
+    ///
+    /// Never unwinds. The task's frame is set meanwhile.
+    #[inline]
+    pub fn run(self) -> Ran {
+        let header = self.into_raw();
+        let this = header::deref(&header);
+        this.state.start();
+        let waker = header::lend_waker(&header);
+        match header::poll(header, &mut Context::from_waker(&waker)) {
+            Poll::Ready(()) => {
+                header::complete(header);
+                header::drop_ref(header);
+                Ran::Ended
+            }
+            Poll::Pending => {
+                match this.state.stop() {
+                    Stopped::Idle => {}
+                    Stopped::Again => return Ran::Again(Self::new(header)),
+                    // The last reference to a task that waits: no waker, no handle can reach it ever
+                    // again. As every executor does, drop it; the cell reports the loss.
+                    Stopped::Forgotten => drop(Self::new(header)),
+                }
+                Ran::Pending
+            }
+        }
+    }
+
+    /// Returns who the task is.
+    #[must_use]
+    pub fn info(&self) -> &TaskInfo {
+        &self.header().info
+    }
+
+    /// Returns a reference to the task.
+    #[must_use]
+    pub fn task(&self) -> Task {
+        Task::of(&self.0)
+    }
+
+    /// Returns the backend's word, `u32::MAX` until it was set.
+    #[must_use]
+    pub fn tag(&self) -> u32 {
+        self.header().tag()
+    }
+
+    /// Sets the backend's word.
+    ///
+    /// A place for an index into the backend's own tables; core never looks at it.
+    pub fn set_tag(&self, tag: u32) {
+        self.header().tag.store(tag, Ordering::Relaxed);
+    }
+}
+
+/// A host polls the job, with a waker of its own.
+///
+/// # Cancel safety
+///
+/// Dropping it before it is ready drops the task's future; its joiner gets "cancelled".
+impl Future for Job {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.header();
+        if this.state.is_complete() {
+            return Poll::Ready(());
+        }
+        this.state.host();
+        // Before the poll, so that a request to cancel either is seen in it or wakes this waker.
+        this.host.register(cx.waker());
+        let poll = header::poll(self.0, cx);
+        if poll.is_ready() {
+            header::complete(self.0);
+        }
+        poll
+    }
+}
+
+impl Drop for Job {
+    fn drop(&mut self) {
+        if !self.header().state.is_complete() {
+            header::abandon(self.0);
+        }
+        header::drop_ref(self.0);
+    }
+}
+
+impl fmt::Debug for Job {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Job")
+            .field("info", self.info())
+            .field("state", &self.header().state)
+            .finish()
+    }
+}
+
+/// A [`Job`] that stays on the thread where it was made.
+#[must_use = "dropping a job drops the future of its task"]
+pub struct LocalJob(Job, PhantomData<*mut ()>);
+
+impl LocalJob {
+    pub(crate) fn new(job: Job) -> Self {
+        Self(job, PhantomData)
+    }
+
+    /// Turns it into a job that may travel through queues shared with other threads.
+    ///
+    /// It still has to be run, polled and dropped on this thread: a run or a poll elsewhere panics
+    /// (contained in the task, as any panic of a task), a drop elsewhere leaks the future and
+    /// reports it.
+    pub fn into_job(self) -> Job {
+        self.0
+    }
+
+    /// Returns who the task is.
+    #[must_use]
+    pub fn info(&self) -> &TaskInfo {
+        self.0.info()
+    }
+
+    /// Returns a reference to the task.
+    #[must_use]
+    pub fn task(&self) -> Task {
+        self.0.task()
+    }
+}
+
+/// A host polls the job, with a waker of its own.
+///
+/// # Cancel safety
+///
+/// Dropping it before it is ready drops the task's future; its joiner gets "cancelled".
+impl Future for LocalJob {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        Pin::new(&mut self.0).poll(cx)
+    }
+}
+
+impl fmt::Debug for LocalJob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("LocalJob").field(&self.0).finish()
+    }
+}
+
+/// A closure for a thread that may block.
+///
+/// Dropping it without running cancels it: its joiner gets "cancelled".
+#[must_use = "dropping a job drops its closure"]
+#[derive(Debug)]
+pub struct BlockingJob(Job);
+
+impl BlockingJob {
+    pub(crate) fn new(job: Job) -> Self {
+        Self(job)
+    }
+
+    /// Runs the closure to its end, unless it was cancelled before. Never unwinds.
+    pub fn run(self) {
+        let ran = self.0.run();
+        debug_assert!(
+            matches!(ran, Ran::Ended),
+            "a closure ends in one poll: {ran:?}"
+        );
+    }
+
+    /// Returns who the task is.
+    #[must_use]
+    pub fn info(&self) -> &TaskInfo {
+        self.0.info()
+    }
+
+    /// Returns a reference to the task.
+    #[must_use]
+    pub fn task(&self) -> Task {
+        self.0.task()
+    }
+}

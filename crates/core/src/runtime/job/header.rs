@@ -1,0 +1,280 @@
+//! The part of a task that does not depend on its future, and the type-erased calls into the rest.
+//!
+//! A `Header` is the first field of every task cell (`task/cell.rs`), so that a pointer to it is a
+//! pointer to the cell. Jobs, handles, wakers and [`Task`](super::task::Task)s are such pointers, each
+//! worth one reference in the state word.
+//!
+//! # Invariants
+//!
+//! 1. A `NonNull<Header>` held by a job, handle, waker or `Task` points to a live cell for as long
+//!    as its holder exists, since it holds a reference. The functions of this file take such
+//!    pointers; they are not public.
+//! 2. The functions of the `VTable` belong to the cell that the header is in.
+#![allow(
+    unsafe_code,
+    reason = "type-erased, reference-counted task cells; see the invariants"
+)]
+
+use std::mem::ManuallyDrop;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
+
+use super::state::{Notify, State};
+use super::task::TaskInfo;
+use crate::loom::{self, AtomicWaker, UnsafeCell};
+use crate::report::{Report, report};
+use crate::util::panic_message;
+
+/// What a header can ask of its cell.
+///
+/// All are called with a pointer to the header of the cell they were made for. `poll` and `cancel`
+/// need the right to the future (invariant 2 of the state word), `take` and `drop_output` the right
+/// to the output.
+pub(crate) struct VTable {
+    /// Polls the future in its frame; ready once the output is stored. Never unwinds.
+    pub(crate) poll: unsafe fn(NonNull<Header>, &mut Context<'_>) -> Poll<()>,
+    /// Drops the future and stores "cancelled". Never unwinds.
+    pub(crate) cancel: unsafe fn(NonNull<Header>),
+    /// Gives one reference as a job to the runtime of the task. The caller holds another one, so
+    /// that the cell, and the runtime in it, stay until the call returns.
+    pub(crate) schedule: unsafe fn(NonNull<Header>),
+    /// Moves the output to where the second pointer shows, an `Option<Result<T, JoinError>>`.
+    pub(crate) take: unsafe fn(NonNull<Header>, *mut ()),
+    /// Drops the output where it is. Never unwinds.
+    pub(crate) drop_output: unsafe fn(NonNull<Header>),
+    /// Frees the cell. Called once, by whoever dropped the last reference.
+    pub(crate) free: unsafe fn(NonNull<Header>),
+}
+
+/// The head of every task cell.
+pub(crate) struct Header {
+    pub(crate) state: State,
+    pub(crate) vtable: &'static VTable,
+    /// The next job in a queue; belongs to the holder of the job.
+    pub(crate) next: UnsafeCell<Option<NonNull<Header>>>,
+    /// The waker of the joiner; see invariant 3 of the state word.
+    join_waker: UnsafeCell<Option<Waker>>,
+    /// The waker of the host, if a host polls the job.
+    pub(crate) host: AtomicWaker,
+    /// A word that the backend may use.
+    pub(crate) tag: AtomicU32,
+    pub(crate) info: TaskInfo,
+}
+
+impl Header {
+    /// The header of a new task, with one reference for its job and one for its join handle.
+    pub(crate) fn new(vtable: &'static VTable, info: TaskInfo) -> Self {
+        Self {
+            state: State::new(),
+            vtable,
+            next: UnsafeCell::new(None),
+            join_waker: UnsafeCell::new(None),
+            host: AtomicWaker::new(),
+            tag: AtomicU32::new(u32::MAX),
+            info,
+        }
+    }
+
+    /// Reads the backend's word; the backend orders its own accesses.
+    pub(crate) fn tag(&self) -> u32 {
+        self.tag.load(Ordering::Relaxed)
+    }
+}
+
+/// Lends the header for as long as its holder is borrowed.
+#[inline]
+pub(crate) fn deref(header: &NonNull<Header>) -> &Header {
+    // SAFETY: invariant 1: the holder, which is borrowed for as long as the result, has a reference.
+    unsafe { header.as_ref() }
+}
+
+/// Gives a reference back, and frees the cell if it was the last.
+pub(crate) fn drop_ref(header: NonNull<Header>) {
+    if deref(&header).state.drop_ref() {
+        free(header);
+    }
+}
+
+/// Frees the cell; the caller has just given the last reference back.
+fn free(header: NonNull<Header>) {
+    loom::assert_unlocked();
+    let free = deref(&header).vtable.free;
+    // SAFETY: invariant 2, and no reference is left but the one the caller gave up.
+    unsafe { free(header) }
+}
+
+/// Asks the task to end and makes it look; true if this was the first request in its life.
+pub(crate) fn cancel(header: NonNull<Header>) -> bool {
+    let this = deref(&header);
+    let first = this.state.cancel();
+    if first {
+        wake(header);
+    }
+    first
+}
+
+/// Wakes the task: through its host, if a host polls it.
+pub(crate) fn wake(header: NonNull<Header>) {
+    loom::assert_unlocked();
+    let this = deref(&header);
+    if this.state.is_hosted() {
+        // Pairs with the registration before each poll: the host either sees in this poll what was
+        // written before, or is woken for another one.
+        this.host.wake();
+    } else {
+        notify(header);
+    }
+}
+
+/// Polls the future; the caller holds the job.
+pub(crate) fn poll(header: NonNull<Header>, cx: &mut Context<'_>) -> Poll<()> {
+    let poll = deref(&header).vtable.poll;
+    // SAFETY: invariant 2; the caller holds the job, and with it the right to the future.
+    unsafe { poll(header, cx) }
+}
+
+/// Drops the future and completes the task as cancelled; the caller holds the job.
+pub(crate) fn abandon(header: NonNull<Header>) {
+    let cancel = deref(&header).vtable.cancel;
+    // SAFETY: invariant 2; the caller holds the job, and with it the right to the future.
+    unsafe { cancel(header) };
+    complete(header);
+}
+
+/// Publishes the stored output, wakes the joiner or drops what nobody will take.
+///
+/// The caller holds the job and has stored the output.
+pub(crate) fn complete(header: NonNull<Header>) {
+    let this = deref(&header);
+    let completed = this.state.complete();
+    if completed.join_waker {
+        // SAFETY: invariant 3 of the state word: `JOIN_WAKER` was set at the moment of completion,
+        // so the slot belongs to the completer, and the handle cannot clear the bit any more.
+        let waker = this.join_waker.with_mut(|slot| unsafe { (*slot).take() });
+        if let Some(waker) = waker {
+            wake_foreign(waker, &this.info);
+        }
+    }
+    if !completed.handle {
+        drop_output(header);
+    }
+}
+
+/// Wakes a waker that core does not know; its panic is reported and goes no further.
+fn wake_foreign(waker: Waker, info: &TaskInfo) {
+    loom::assert_unlocked();
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
+        let message = format!("the waker of its joiner: {}", panic_message(&*panic));
+        report(&Report::PanicInDrop {
+            task: info.clone(),
+            message,
+        });
+    }
+}
+
+/// Drops the stored output; the caller has the right to it.
+pub(crate) fn drop_output(header: NonNull<Header>) {
+    let drop_output = deref(&header).vtable.drop_output;
+    // SAFETY: invariant 2; the caller has the right to the output.
+    unsafe { drop_output(header) }
+}
+
+/// Stores the joiner's waker; false if the task has ended meanwhile. Called by the join handle only.
+pub(crate) fn register_joiner(header: &NonNull<Header>, waker: &Waker) -> bool {
+    let this = deref(header);
+    if this.state.has_join_waker() {
+        // SAFETY: while `JOIN_WAKER` is set nobody writes the slot but a completer, and it only
+        // after `COMPLETE`; a completer may empty it at this moment, so the bit must be taken back
+        // before the slot is looked at.
+        if !this.state.unset_join_waker() {
+            return false;
+        }
+        // SAFETY: `JOIN_WAKER` is clear and the task had not ended: the slot is the handle's.
+        let same = this
+            .join_waker
+            .with(|slot| unsafe { (*slot).as_ref().is_some_and(|old| old.will_wake(waker)) });
+        if same {
+            return this.state.set_join_waker() || take_joiner(this);
+        }
+    }
+    loom::assert_unlocked();
+    let fresh = Some(waker.clone());
+    // SAFETY: `JOIN_WAKER` is clear, and only the handle, which is the caller, can set it.
+    let old = this
+        .join_waker
+        .with_mut(|slot| unsafe { std::mem::replace(&mut *slot, fresh) });
+    let stored = this.state.set_join_waker() || take_joiner(this);
+    drop(old);
+    stored
+}
+
+/// Empties the slot after the task has ended without seeing the waker; always false.
+fn take_joiner(this: &Header) -> bool {
+    // SAFETY: the completer did not find `JOIN_WAKER` set, so the slot stays the handle's.
+    let waker = this.join_waker.with_mut(|slot| unsafe { (*slot).take() });
+    drop(waker);
+    false
+}
+
+/// The join handle goes. Called by it, once, before it gives its reference back.
+pub(crate) fn release_handle(header: NonNull<Header>, taken: bool) {
+    let this = deref(&header);
+    if taken {
+        return;
+    }
+    if this.state.drop_handle() {
+        let _ = take_joiner(this);
+    } else {
+        drop_output(header);
+    }
+}
+
+// ===== the waker of a job that is run =====
+
+static WAKER: RawWakerVTable =
+    RawWakerVTable::new(clone_waker, wake_by_value, wake_by_ref, drop_waker);
+
+/// Lends a waker of the task for the length of a poll, without counting a reference.
+pub(crate) fn lend_waker(header: &NonNull<Header>) -> ManuallyDrop<Waker> {
+    let raw = RawWaker::new(header.as_ptr().cast_const().cast(), &WAKER);
+    // SAFETY: the functions of `WAKER` keep the contract of `RawWaker`: they are thread-safe, since
+    // the state word is atomic and the runtime of a task is `Sync`. The result is never dropped, so
+    // it needs no reference of its own while the caller's lives.
+    ManuallyDrop::new(unsafe { Waker::from_raw(raw) })
+}
+
+fn from_data(data: *const ()) -> NonNull<Header> {
+    NonNull::new(data.cast_mut().cast()).expect("the data of a waker is never null")
+}
+
+unsafe fn clone_waker(data: *const ()) -> RawWaker {
+    deref(&from_data(data)).state.add_ref();
+    RawWaker::new(data, &WAKER)
+}
+
+unsafe fn wake_by_value(data: *const ()) {
+    // The waker's reference has to outlive the scheduling, so it cannot become the job's.
+    let header = from_data(data);
+    notify(header);
+    drop_ref(header);
+}
+
+unsafe fn wake_by_ref(data: *const ()) {
+    notify(from_data(data));
+}
+
+/// Wakes the task through a reference that the caller keeps.
+fn notify(header: NonNull<Header>) {
+    let this = deref(&header);
+    if this.state.notify() == Notify::Schedule {
+        // SAFETY: invariant 2; the reference for the job has just been counted, and the caller's
+        // own keeps the cell until the call returns.
+        unsafe { (this.vtable.schedule)(header) }
+    }
+}
+
+unsafe fn drop_waker(data: *const ()) {
+    drop_ref(from_data(data));
+}

@@ -1,0 +1,278 @@
+//! The state word of a task: six bits and a count of references.
+//!
+//! # PROTOCOL
+//!
+//! ```text
+//!                 spawn                      run: start                  ready: complete
+//!   (job queued)  NOTIFIED  ───────────────▶  RUNNING  ───────────────▶  COMPLETE
+//!                    ▲                          │   │ wake: NOTIFIED too
+//!        wake: notify│        pending: stop     │   ▼
+//!                 (idle)  ◀─────────────────────┘  pending: stop ──▶ NOTIFIED, queued again
+//! ```
+//!
+//! A job that a host polls as a future never leaves the first state: it keeps `NOTIFIED`, has
+//! `HOSTED`, and is woken through the host's waker, so core's own scheduling is out of the way.
+//!
+//! # Invariants
+//!
+//! 1. There is at most one `Job` per task. It exists while `NOTIFIED` or `RUNNING` is set, and
+//!    holds one reference. Whoever sets `NOTIFIED` on a word with none of `NOTIFIED`, `RUNNING`,
+//!    `COMPLETE` makes the job and must schedule it.
+//! 2. The future is touched only by the holder of the job; the output only by the holder of the
+//!    job until `COMPLETE`, and then by the join handle if `HANDLE` was set at that moment,
+//!    otherwise by the one who completed.
+//! 3. The join waker is written only by the join handle while `JOIN_WAKER` is clear and `COMPLETE`
+//!    is clear, and read and emptied only by the completer that finds `JOIN_WAKER` set. Clearing
+//!    `JOIN_WAKER` fails once `COMPLETE` is set.
+//! 4. The memory is freed by whoever drops the last reference.
+//!
+//! Every transition is one atomic operation with acquire and release: what was written before it
+//! by either side is seen after it by the other. `is_complete` is an acquire load that pairs with
+//! `complete`. Reference counting follows `Arc`: increments are relaxed, because whoever adds a
+//! reference holds one; decrements are acquire-release.
+
+use std::fmt;
+
+use crate::loom::{AtomicUsize, Ordering};
+
+/// A job exists, or the runner has to make one again after its poll.
+const NOTIFIED: usize = 1;
+/// The job is being run.
+const RUNNING: usize = 1 << 1;
+/// The future is gone and the output is stored (or already taken).
+const COMPLETE: usize = 1 << 2;
+/// Cancellation was asked for.
+const CANCEL: usize = 1 << 3;
+/// The join handle exists.
+const HANDLE: usize = 1 << 4;
+/// The slot of the join waker is filled and belongs to the completer.
+const JOIN_WAKER: usize = 1 << 5;
+/// A host polls the job as a future, with wakers of its own.
+const HOSTED: usize = 1 << 6;
+/// One reference.
+const REF: usize = 1 << 7;
+
+/// More references than this are a leak that is about to become unsound.
+const MAX_REFS: usize = isize::MAX as usize;
+
+/// What a waker has to do after it told the task.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Notify {
+    /// Nothing: a job exists already, or the task has ended.
+    Nothing,
+    /// Schedule a job; a reference for it has been counted.
+    Schedule,
+}
+
+/// What the runner has to do after a poll that returned pending.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Stopped {
+    /// Forget the job: its reference is given back.
+    Idle,
+    /// Schedule the job again: the task was woken while it ran.
+    Again,
+    /// The job holds the last reference, and keeps it: nobody can ever wake the task again.
+    Forgotten,
+}
+
+/// What the completer finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Completed {
+    /// The join handle exists: the output is its own now.
+    pub(crate) handle: bool,
+    /// The waker of the joiner is in its slot, and belongs to the completer.
+    pub(crate) join_waker: bool,
+}
+
+/// The state word.
+pub(crate) struct State(AtomicUsize);
+
+impl State {
+    /// A new task: its job exists and its join handle exists.
+    pub(crate) fn new() -> Self {
+        Self(AtomicUsize::new(NOTIFIED | HANDLE | (2 * REF)))
+    }
+
+    /// The run begins: the job is not queued any more, and wakes count for the next run.
+    pub(crate) fn start(&self) {
+        let old = self.0.fetch_xor(NOTIFIED | RUNNING, Ordering::AcqRel);
+        debug_assert_eq!(old & (NOTIFIED | RUNNING | COMPLETE), NOTIFIED, "{old:#b}");
+    }
+
+    /// The run ended with a pending future.
+    pub(crate) fn stop(&self) -> Stopped {
+        let mut old = self.0.load(Ordering::Relaxed);
+        loop {
+            debug_assert_eq!(old & (RUNNING | COMPLETE), RUNNING, "{old:#b}");
+            let woken = old & NOTIFIED != 0;
+            let last = old < 2 * REF;
+            let new = match (woken, last) {
+                (true, _) => old & !RUNNING,
+                // The job goes on to exist, so that what its destructors do schedules nothing.
+                (false, true) => (old & !RUNNING) | NOTIFIED,
+                (false, false) => (old & !RUNNING) - REF,
+            };
+            let order = Ordering::AcqRel;
+            match self
+                .0
+                .compare_exchange_weak(old, new, order, Ordering::Relaxed)
+            {
+                Ok(_) if woken => return Stopped::Again,
+                Ok(_) if last => return Stopped::Forgotten,
+                Ok(_) => return Stopped::Idle,
+                Err(now) => old = now,
+            }
+        }
+    }
+
+    /// The output is stored.
+    pub(crate) fn complete(&self) -> Completed {
+        #[cfg(kumi_fault = "complete_relaxed")]
+        let old = self.0.fetch_or(COMPLETE, Ordering::Relaxed);
+        #[cfg(not(kumi_fault = "complete_relaxed"))]
+        let old = self.0.fetch_or(COMPLETE, Ordering::AcqRel);
+        debug_assert_eq!(old & COMPLETE, 0, "{old:#b}");
+        Completed {
+            handle: old & HANDLE != 0,
+            join_waker: old & JOIN_WAKER != 0,
+        }
+    }
+
+    /// Wakes; the caller's reference stays.
+    pub(crate) fn notify(&self) -> Notify {
+        let mut old = self.0.load(Ordering::Relaxed);
+        loop {
+            if old & COMPLETE != 0 {
+                return Notify::Nothing;
+            }
+            #[cfg(kumi_fault = "wake_lost_while_running")]
+            if old & RUNNING != 0 {
+                return Notify::Nothing;
+            }
+            let idle = old & (NOTIFIED | RUNNING) == 0;
+            // Also when a job exists already, the word is written: that publishes what the waker
+            // did before to the run that is about to start.
+            let new = if idle {
+                (old | NOTIFIED) + REF
+            } else {
+                old | NOTIFIED
+            };
+            let order = Ordering::AcqRel;
+            match self
+                .0
+                .compare_exchange_weak(old, new, order, Ordering::Relaxed)
+            {
+                Ok(_) if idle => {
+                    assert!(new <= MAX_REFS, "kumi: too many references to one task");
+                    return Notify::Schedule;
+                }
+                Ok(_) => return Notify::Nothing,
+                Err(now) => old = now,
+            }
+        }
+    }
+
+    /// Marks that a host polls the job.
+    pub(crate) fn host(&self) {
+        if self.0.load(Ordering::Relaxed) & HOSTED == 0 {
+            self.0.fetch_or(HOSTED, Ordering::AcqRel);
+        }
+    }
+
+    /// Asks for cancellation; true if it was not asked for before and the task is alive.
+    pub(crate) fn cancel(&self) -> bool {
+        let old = self.0.fetch_or(CANCEL, Ordering::AcqRel);
+        old & (CANCEL | COMPLETE) == 0
+    }
+
+    /// Whether a host polls the job.
+    pub(crate) fn is_hosted(&self) -> bool {
+        self.0.load(Ordering::Acquire) & HOSTED != 0
+    }
+
+    /// Whether cancellation was asked for.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.0.load(Ordering::Acquire) & CANCEL != 0
+    }
+
+    /// Whether the task has ended. Acquire: pairs with `complete`.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.0.load(Ordering::Acquire) & COMPLETE != 0
+    }
+
+    /// Whether the slot of the join waker is filled (asked by the join handle only).
+    pub(crate) fn has_join_waker(&self) -> bool {
+        self.0.load(Ordering::Acquire) & JOIN_WAKER != 0
+    }
+
+    /// Hands the filled slot of the join waker to the completer; false if the task has ended.
+    pub(crate) fn set_join_waker(&self) -> bool {
+        self.change_unless_complete(|old| old | JOIN_WAKER)
+    }
+
+    /// Takes the slot of the join waker back from the completer; false if the task has ended.
+    pub(crate) fn unset_join_waker(&self) -> bool {
+        self.change_unless_complete(|old| old & !JOIN_WAKER)
+    }
+
+    /// The join handle goes, and with it its waker; false if the task has ended, and then the
+    /// output is the handle's to drop.
+    pub(crate) fn drop_handle(&self) -> bool {
+        self.change_unless_complete(|old| old & !(HANDLE | JOIN_WAKER))
+    }
+
+    fn change_unless_complete(&self, change: impl Fn(usize) -> usize) -> bool {
+        let mut old = self.0.load(Ordering::Acquire);
+        loop {
+            if old & COMPLETE != 0 {
+                return false;
+            }
+            let order = Ordering::AcqRel;
+            match self
+                .0
+                .compare_exchange_weak(old, change(old), order, Ordering::Acquire)
+            {
+                Ok(_) => return true,
+                Err(now) => old = now,
+            }
+        }
+    }
+
+    /// Counts one more reference.
+    pub(crate) fn add_ref(&self) {
+        let old = self.0.fetch_add(REF, Ordering::Relaxed);
+        assert!(old <= MAX_REFS, "kumi: too many references to one task");
+    }
+
+    /// Gives a reference back; true if it was the last.
+    #[must_use]
+    pub(crate) fn drop_ref(&self) -> bool {
+        let old = self.0.fetch_sub(REF, Ordering::AcqRel);
+        debug_assert!(old >= REF, "{old:#b}");
+        old < 2 * REF
+    }
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = self.0.load(Ordering::Relaxed);
+        let name = if word & COMPLETE != 0 {
+            "complete"
+        } else if word & RUNNING != 0 {
+            "running"
+        } else if word & HOSTED != 0 {
+            "hosted"
+        } else if word & NOTIFIED != 0 {
+            "scheduled"
+        } else {
+            "idle"
+        };
+        f.debug_struct("State")
+            .field("is", &name)
+            .field("cancel", &(word & CANCEL != 0))
+            .field("handle", &(word & HANDLE != 0))
+            .field("join_waker", &(word & JOIN_WAKER != 0))
+            .field("references", &(word / REF))
+            .finish()
+    }
+}

@@ -1,0 +1,213 @@
+//! Spawning: from a future to a job and a handle.
+
+use std::future::Future;
+use std::panic::Location;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use super::JoinHandle;
+use super::cell::{self, Scheduler};
+use super::home::Home;
+use crate::context::Kind;
+use crate::runtime::{
+    Ambient, AmbientSource, BlockingJob, Job, LocalJob, Spawn, SpawnBlocking, SpawnLocal, TaskInfo,
+};
+
+/// Spawns tasks on any [`Spawn`].
+pub trait SpawnExt: Spawn {
+    /// Starts `future` as a task of its own and returns its handle.
+    ///
+    /// The task is scheduled, not started: it is first polled after this returns (asyncio's
+    /// `create_task`). Dropping the handle cancels it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kumi_core::runtime::Runtime;
+    /// use kumi_core::task::SpawnExt;
+    ///
+    /// let sim = kumi_sim::Sim::new();
+    /// let task = sim.spawn(async { 42 });
+    /// assert_eq!(sim.block_on(task).unwrap(), 42);
+    /// ```
+    #[track_caller]
+    fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        TaskBuilder::new().spawn_on(self, future)
+    }
+}
+
+impl<R: Spawn> SpawnExt for R {}
+
+/// Spawns tasks that are not `Send` on any [`SpawnLocal`].
+pub trait SpawnLocalExt: SpawnLocal {
+    /// Starts `future` as a task of its own on this thread and returns its handle.
+    ///
+    /// The future is polled and dropped on this thread only, whoever cancels it.
+    ///
+    /// # Panics
+    ///
+    /// If this thread runs no local tasks of the runtime: call it inside its `block_on`.
+    #[track_caller]
+    fn spawn_local<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        TaskBuilder::new().spawn_local_on(self, future)
+    }
+}
+
+impl<R: SpawnLocal> SpawnLocalExt for R {}
+
+/// Runs blocking closures on any runtime.
+pub trait SpawnBlockingExt: Spawn + SpawnBlocking {
+    /// Runs `f` on a thread that may block and returns the handle of its task.
+    ///
+    /// (asyncio's `to_thread`, AnyIO's `to_thread.run_sync`.) Cancelling it, or dropping the handle,
+    /// stops it if it has not started; once started it runs to its end, and its output is dropped
+    /// if nobody waits. [`detach`](JoinHandle::detach) makes it run in any case.
+    /// Inside the closure the ambient runtime is this one, and blocking on it is allowed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kumi_core::runtime::Runtime;
+    /// use kumi_core::task::SpawnBlockingExt;
+    ///
+    /// let sim = kumi_sim::Sim::new();
+    /// let sum = sim.spawn_blocking(|| (1..=100).sum::<u32>());
+    /// assert_eq!(sim.block_on(sum).unwrap(), 5050);
+    /// ```
+    #[track_caller]
+    fn spawn_blocking<F, T>(&self, f: F) -> JoinHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        TaskBuilder::new().spawn_blocking_on(self, f)
+    }
+}
+
+impl<R: Spawn + SpawnBlocking> SpawnBlockingExt for R {}
+
+/// Gives a task a name before it is spawned.
+///
+/// # Examples
+///
+/// ```
+/// use kumi_core::runtime::Runtime;
+/// use kumi_core::task::TaskBuilder;
+///
+/// let sim = kumi_sim::Sim::new();
+/// let task = TaskBuilder::new().name("answer").spawn_on(&*sim, async { 42 });
+/// assert_eq!(task.name(), Some("answer"));
+/// assert_eq!(sim.block_on(task).unwrap(), 42);
+/// ```
+#[derive(Debug, Default)]
+#[must_use = "a builder does nothing until it spawns"]
+pub struct TaskBuilder {
+    name: Option<String>,
+}
+
+impl TaskBuilder {
+    /// A task without a name.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Names the task, for reports, errors and `Debug`.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Spawns `future` on `runtime`; see [`SpawnExt::spawn`].
+    #[track_caller]
+    pub fn spawn_on<R, F>(self, runtime: &R, future: F) -> JoinHandle<F::Output>
+    where
+        R: Spawn,
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let info = TaskInfo::new(self.name, Location::caller());
+        let (job, header) = cell::allocate(runtime.clone(), info, future);
+        let handle = JoinHandle::new(header);
+        runtime.spawn_job(job);
+        handle
+    }
+
+    /// Spawns `future` on `runtime`, on this thread; see [`SpawnLocalExt::spawn_local`].
+    ///
+    /// # Panics
+    ///
+    /// If this thread runs no local tasks of the runtime.
+    #[track_caller]
+    pub fn spawn_local_on<R, F>(self, runtime: &R, future: F) -> JoinHandle<F::Output>
+    where
+        R: SpawnLocal,
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        let info = TaskInfo::new(self.name, Location::caller());
+        let future = Home::new(info.clone(), future);
+        let (job, header) = cell::allocate(runtime.clone(), info, future);
+        let handle = JoinHandle::new(header);
+        runtime.spawn_local_job(LocalJob::new(job));
+        handle
+    }
+
+    /// Runs `f` on a blocking thread of `runtime`; see [`SpawnBlockingExt::spawn_blocking`].
+    #[track_caller]
+    pub fn spawn_blocking_on<R, F, T>(self, runtime: &R, f: F) -> JoinHandle<T>
+    where
+        R: Spawn + SpawnBlocking,
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let info = TaskInfo::new(self.name, Location::caller());
+        let (job, header) = cell::allocate(Blocking(runtime.clone()), info, Closure(Some(f)));
+        let handle = JoinHandle::new(header);
+        runtime.spawn_blocking_job(BlockingJob::new(job));
+        handle
+    }
+}
+
+/// The scheduler of a blocking closure: it is run once, and a wake of it changes nothing.
+struct Blocking<R>(R);
+
+impl<R: Spawn> AmbientSource for Blocking<R> {
+    fn ambient(&self) -> Option<Ambient<'_>> {
+        Spawn::ambient(&self.0)
+    }
+}
+
+impl<R: Spawn> Scheduler for Blocking<R> {
+    const KIND: Kind = Kind::Blocking;
+
+    fn schedule(&self, job: Job) {
+        // Only a task that was polled and is idle is scheduled; a closure ends in its one poll.
+        unreachable!("a blocking closure is never idle: {job:?}")
+    }
+}
+
+/// A closure as a future that is ready at its first poll.
+struct Closure<F>(Option<F>);
+
+impl<F> Unpin for Closure<F> {}
+
+impl<F: FnOnce() -> T, T> Future for Closure<F> {
+    type Output = T;
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<T> {
+        let f = self
+            .get_mut()
+            .0
+            .take()
+            .expect("a task is not polled after it has ended");
+        Poll::Ready(f())
+    }
+}

@@ -1,0 +1,91 @@
+//! Small helpers without state that every layer may use.
+
+use std::any::Any;
+use std::cell::Cell;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// How far ahead a deadline lies that cannot be represented: about thirty years.
+const FAR: Duration = Duration::from_secs(86_400 * 365 * 30);
+
+/// Returns `now + delay`, or a point about thirty years ahead if that overflows.
+///
+/// [`Duration::MAX`] is how people write "never", so it must not panic.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::{Duration, Instant};
+///
+/// let now = Instant::now();
+/// assert!(kumi_core::util::deadline_after(now, Duration::MAX) > now);
+/// ```
+#[must_use]
+pub fn deadline_after(now: Instant, delay: Duration) -> Instant {
+    match now.checked_add(delay) {
+        // A platform may accept a sum that it cannot add to again; keep room.
+        Some(at) if at.checked_add(FAR).is_some() => at,
+        _ => now + FAR,
+    }
+}
+
+/// The number of the calling thread: unique in this process, never used again.
+///
+/// Cheaper than `std::thread::current().id()`, which clones a reference count.
+pub(crate) fn thread_number() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    thread_local! {
+        static NUMBER: Cell<u64> = const { Cell::new(0) };
+    }
+    let fresh = || NEXT.fetch_add(1, Ordering::Relaxed);
+    NUMBER
+        .try_with(|number| {
+            if number.get() == 0 {
+                number.set(fresh());
+            }
+            number.get()
+        })
+        // The thread is being torn down: no number it had before, so it is home to nothing.
+        .unwrap_or_else(|_| fresh())
+}
+
+/// The text of a panic, if it has one.
+pub(crate) fn panic_message(payload: &(dyn Any + Send)) -> &str {
+    if let Some(text) = payload.downcast_ref::<&'static str>() {
+        text
+    } else if let Some(text) = payload.downcast_ref::<String>() {
+        text
+    } else {
+        "a panic without a text"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deadline_never_overflows() {
+        let now = Instant::now();
+        assert_eq!(deadline_after(now, Duration::ZERO), now);
+        assert_eq!(
+            deadline_after(now, Duration::from_secs(1)),
+            now + Duration::from_secs(1)
+        );
+        for huge in [
+            Duration::MAX,
+            Duration::from_secs(u64::MAX),
+            Duration::from_secs(1 << 62),
+        ] {
+            assert_eq!(deadline_after(now, huge), now + FAR);
+        }
+    }
+
+    #[test]
+    fn threads_have_different_numbers() {
+        let here = thread_number();
+        assert_eq!(here, thread_number());
+        let there = std::thread::scope(|s| s.spawn(thread_number).join().expect("no panic"));
+        assert_ne!(here, there);
+    }
+}
