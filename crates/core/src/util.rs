@@ -2,7 +2,9 @@
 
 use std::any::Any;
 use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
 /// How far ahead a deadline lies that cannot be represented: about thirty years.
@@ -26,6 +28,25 @@ pub fn deadline_after(now: Instant, delay: Duration) -> Instant {
         // A platform may accept a sum that it cannot add to again; keep room.
         Some(at) if at.checked_add(FAR).is_some() => at,
         _ => now + FAR,
+    }
+}
+
+/// Wakes every one of `wakers`, also if one of them panics; that panic goes on at the end.
+///
+/// For backends: a batch of due timers, of ready descriptors. Not to be called under a lock.
+///
+/// # Panics
+///
+/// With the first panic of a waker, after all were woken.
+pub fn wake_all(wakers: impl IntoIterator<Item = Waker>) {
+    let mut first = None;
+    for waker in wakers {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
+            first.get_or_insert(panic);
+        }
+    }
+    if let Some(panic) = first {
+        resume_unwind(panic);
     }
 }
 

@@ -1,1 +1,126 @@
-//! Kumi.
+//! Async tasks, combinators and cancellation that run on **any executor**: Kumi's own event loop (the
+//! default), tokio, smol, or a deterministic simulator.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! async fn answer() -> u32 {
+//!     let slow = kumi::spawn(async {
+//!         kumi::sleep(Duration::from_millis(20)).await;
+//!         20
+//!     });
+//!     let blocking = kumi::to_thread(|| 22);
+//!     slow.await.unwrap() + blocking.await.unwrap()
+//! }
+//!
+//! #[kumi::main(loop)]
+//! async fn main() {
+//!     match kumi::timeout(Duration::from_secs(5), answer()).await {
+//!         Ok(answer) => println!("{answer}"),
+//!         Err(elapsed) => println!("{elapsed}"),
+//!     }
+//! }
+//! ```
+//!
+//! # Choosing a backend
+//!
+//! | in `Cargo.toml` | backend |
+//! |---|---|
+//! | `kumi = "0.1"` | Kumi's own event loop, nothing else needed |
+//! | `kumi = { version = "0.1", default-features = false, features = ["tokio"] }` | tokio |
+//! | the same with `"smol"` | smol |
+//! | the same with `"sim"` | the simulator, for tests |
+//! | `default-features = false` alone | none: for libraries, the application decides |
+//!
+//! Features only add. With one backend compiled in, [`run`] and `#[kumi::main]` take it. With several,
+//! the program says which: `#[kumi::main(tokio)]`, [`run_on`], or the environment variable
+//! `KUMI_BACKEND`; nothing is preferred in silence.
+//!
+//! # What is here
+//!
+//! | to | use |
+//! |---|---|
+//! | start a program | [`run`], [`#[kumi::main]`](macro@main), [`Runner`] |
+//! | start tasks | [`spawn`], [`spawn_named`], [`spawn_local`], [`to_thread`] |
+//! | wait for one, cancel it, let it go | [`JoinHandle`] |
+//! | wait for time | [`sleep`], [`sleep_until`], [`timeout`], [`timeout_at`], [`now`] |
+//! | give way | [`yield_now`] |
+//! | use the network | [`net`](crate::net) |
+//! | test on every backend | [`#[kumi::test]`](macro@test) |
+//! | write a library | [`kumi_core`](crate::core), or these functions with no backend turned on |
+//!
+//! # Inside somebody else's runtime
+//!
+//! With the feature `tokio`, all ambient functions work in a program that `#[tokio::main]` started:
+//!
+//! ```
+//! # #[cfg(feature = "tokio")]
+//! #[tokio::main(flavor = "current_thread")]
+//! async fn main() {
+//!     assert_eq!(kumi::spawn(async { 42 }).await.unwrap(), 42);
+//! }
+//! # #[cfg(not(feature = "tokio"))]
+//! # fn main() {}
+//! ```
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![forbid(unsafe_code)]
+
+mod ambient;
+pub mod backend;
+#[cfg(unix)]
+pub mod net;
+mod run;
+pub mod sync;
+#[doc(hidden)]
+pub mod testing;
+
+pub use kumi_core as core;
+pub use kumi_core::combine::{Elapsed, Timeout, YieldNow, yield_now};
+pub use kumi_core::report;
+pub use kumi_core::run::{Interrupted, Runner};
+pub use kumi_core::task::{JoinError, JoinHandle, Task, TaskId, TaskInfo, current_task};
+pub use kumi_macros::{main, test};
+
+pub use ambient::{
+    enter, now, sleep, sleep_until, spawn, spawn_local, spawn_named, timeout, timeout_at, to_thread,
+};
+pub use backend::{Backend, BackendKind, ChooseError};
+pub use run::{run, run_on, run_with};
+
+/// Defines, for the macros, what to do with code that needs one backend: keep it if the backend is
+/// compiled in, and otherwise drop it (`if`) or say what is missing (`require`).
+macro_rules! backend_macros {
+    ($dollar:tt $($feature:literal $if:ident $require:ident),*) => {$(
+        #[cfg(feature = $feature)]
+        #[doc(hidden)]
+        #[macro_export]
+        macro_rules! $if { ($dollar($dollar code:tt)*) => { $dollar($dollar code)* } }
+        #[cfg(not(feature = $feature))]
+        #[doc(hidden)]
+        #[macro_export]
+        macro_rules! $if { ($dollar($dollar code:tt)*) => {} }
+
+        #[cfg(feature = $feature)]
+        #[doc(hidden)]
+        #[macro_export]
+        macro_rules! $require { () => {} }
+        #[cfg(not(feature = $feature))]
+        #[doc(hidden)]
+        #[macro_export]
+        macro_rules! $require {
+            () => {
+                ::core::compile_error!(concat!(
+                    "the backend `", $feature, "` is not compiled in: turn on the feature `", $feature,
+                    "` of the crate `kumi`"
+                ));
+            };
+        }
+    )*};
+}
+
+backend_macros! { $
+    "loop" __if_loop __require_loop,
+    "tokio" __if_tokio __require_tokio,
+    "smol" __if_smol __require_smol,
+    "sim" __if_sim __require_sim
+}

@@ -47,9 +47,9 @@ pub trait Sleep: Future<Output = ()> + 'static {
 
     /// Moves the deadline to `at`, earlier or later, in place.
     ///
-    /// Also after it was due and had been ready: then the sleep is pending again until `at`.
-    /// A task that has polled the sleep before is woken at the new deadline without polling it
-    /// once more.
+    /// A task that has polled the sleep and found it pending is woken at the new deadline without
+    /// polling it once more. A sleep that was ready before is pending again until `at`, and has to
+    /// be polled again, like any future whose waker was used up.
     fn reset(self: Pin<&mut Self>, at: Instant);
 }
 

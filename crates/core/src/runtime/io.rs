@@ -12,6 +12,10 @@ use std::task::{Context, Poll};
 use super::Runtime;
 
 /// What can be registered: owns a descriptor, and is good for any thread.
+///
+/// The descriptor has to stay open and the same for as long as the value is registered; events for
+/// another one would otherwise wake the wrong tasks. Whatever owns one descriptor for life (sockets,
+/// pipes, `OwnedFd`, `Arc` of them) does that.
 pub trait Source: AsFd + Send + Sync + 'static {}
 
 impl<F: AsFd + Send + Sync + 'static> Source for F {}

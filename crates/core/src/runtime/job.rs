@@ -10,6 +10,7 @@ pub(crate) mod queue;
 pub(crate) mod state;
 pub(crate) mod task;
 
+use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
@@ -20,6 +21,7 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
 use header::Header;
+use queue::JobQueue;
 use state::Stopped;
 use task::{Task, TaskInfo};
 
@@ -145,10 +147,45 @@ impl Future for Job {
 
 impl Drop for Job {
     fn drop(&mut self) {
-        if !self.header().state.is_complete() {
-            header::abandon(self.0);
+        if self.header().state.is_complete() {
+            header::drop_ref(self.0);
+        } else {
+            abandon(self.0);
         }
-        header::drop_ref(self.0);
+    }
+}
+
+/// Drops the future of a job that will not run, and the job.
+///
+/// The destructors may make further jobs be dropped (a task that owns the handle of another, in a
+/// runtime that is shut down). Those are queued and dropped after this one, so that a chain of a
+/// million tasks needs no deep stack.
+fn abandon(header: NonNull<Header>) {
+    thread_local! {
+        static LATER: (Cell<bool>, JobQueue) = const { (Cell::new(false), JobQueue::new()) };
+    }
+    let give_up = |header: NonNull<Header>| {
+        header::abandon(header);
+        header::drop_ref(header);
+    };
+    let queued = LATER.try_with(|(busy, later)| {
+        if busy.replace(true) {
+            later.push(Job(header));
+            return true;
+        }
+        false
+    });
+    match queued {
+        Ok(true) => {}
+        Ok(false) => {
+            give_up(header);
+            while let Ok(Some(job)) = LATER.try_with(|(_, later)| later.pop()) {
+                give_up(job.into_raw());
+            }
+            let _ = LATER.try_with(|(busy, _)| busy.set(false));
+        }
+        // The thread is being torn down, and with it the queue: one after the other, then.
+        Err(_) => give_up(header),
     }
 }
 

@@ -23,18 +23,25 @@ use super::Runtime;
 /// assert_eq!(sim.block_on(task).unwrap(), 42);
 /// ```
 #[must_use = "dropping it shuts the runtime down"]
-pub struct Owned<R: Runtime>(R);
+// `None` only after `into_inner`.
+pub struct Owned<R: Runtime>(Option<R>);
 
 impl<R: Runtime> Owned<R> {
     /// Makes the dropping of the returned value the end of `runtime`.
     pub fn new(runtime: R) -> Self {
-        Self(runtime)
+        Self(Some(runtime))
+    }
+
+    /// Gives the ownership up: from now on nobody ends the runtime, unless it is owned again.
+    #[must_use = "nobody ends the runtime any more"]
+    pub fn into_inner(mut self) -> R {
+        self.0.take().expect("it is taken once, here")
     }
 
     /// Returns a handle to the runtime.
     #[must_use]
     pub fn handle(&self) -> R {
-        self.0.clone()
+        (**self).clone()
     }
 }
 
@@ -42,13 +49,15 @@ impl<R: Runtime> Deref for Owned<R> {
     type Target = R;
 
     fn deref(&self) -> &R {
-        &self.0
+        self.0.as_ref().expect("it is taken only by `into_inner`")
     }
 }
 
 impl<R: Runtime> Drop for Owned<R> {
     fn drop(&mut self) {
-        self.0.shutdown();
+        if let Some(runtime) = &self.0 {
+            runtime.shutdown();
+        }
     }
 }
 

@@ -12,7 +12,9 @@ use std::mem::ManuallyDrop;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
 
 use pin_project_lite::pin_project;
 use slab::Slab;
@@ -129,6 +131,33 @@ impl Tasks {
         } else {
             Poll::Pending
         }
+    }
+
+    /// Blocks this thread until no task is left, but no longer than `limit`; false if some are.
+    ///
+    /// For the shutdown of a backend whose own threads drop the tasks on their own time.
+    pub fn block_until_idle(&self, limit: Duration) -> bool {
+        let waker = Waker::from(Arc::new(Unpark(thread::current())));
+        let start = Instant::now();
+        while self
+            .poll_idle(&mut Context::from_waker(&waker))
+            .is_pending()
+        {
+            let Some(left) = limit.checked_sub(start.elapsed()) else {
+                return false;
+            };
+            thread::park_timeout(left);
+        }
+        true
+    }
+}
+
+/// Wakes a thread that is parked.
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
     }
 }
 

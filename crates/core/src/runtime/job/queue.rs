@@ -96,6 +96,17 @@ impl JobQueue {
         self.len.set(self.len.get() + other.len.take());
     }
 
+    /// Takes all jobs out, in their order.
+    #[must_use = "dropping jobs drops the futures of their tasks"]
+    pub fn take(&self) -> JobQueue {
+        JobQueue {
+            head: Cell::new(self.head.take()),
+            tail: Cell::new(self.tail.take()),
+            len: Cell::new(self.len.take()),
+            owns: PhantomData,
+        }
+    }
+
     /// Returns how many jobs are queued.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -1,0 +1,215 @@
+//! What belongs to the thread that drives the loop: the ready queue and the live tasks.
+//!
+//! They are in a thread-local while the loop is driven, so that a wake on the loop's own thread finds
+//! the queue without a lock; between drives they rest in a [`Resting`] inside the loop.
+//!
+//! # Invariant
+//!
+//! `id` is the number of the loop that this thread drives at the moment, or zero. The queue and the
+//! table are empty while it is zero.
+
+use std::cell::{Cell, RefCell};
+use std::task::{Context, Poll, Waker};
+
+use kumi_core::runtime::{Job, JobQueue, Ran, Task};
+use slab::Slab;
+
+/// The state of the driven loop.
+pub(crate) struct Here {
+    id: Cell<u64>,
+    ready: JobQueue,
+    live: RefCell<Slab<Task>>,
+    /// Woken when a task is added and when the last one has ended.
+    watcher: RefCell<Option<Waker>>,
+}
+
+thread_local! {
+    static HERE: Here = const {
+        Here {
+            id: Cell::new(0),
+            ready: JobQueue::new(),
+            live: RefCell::new(Slab::new()),
+            watcher: RefCell::new(None),
+        }
+    };
+}
+
+/// The same state while nobody drives the loop.
+#[derive(Debug, Default)]
+pub(crate) struct Resting {
+    ready: JobQueue,
+    live: Slab<Task>,
+}
+
+impl Resting {
+    /// Drops every task: first the queued ones, then, by waking them, the parked ones. The queue of
+    /// the loop must be closed, so that the woken jobs are dropped.
+    pub(crate) fn clear(self) {
+        drop(self.ready);
+        for (_, task) in self.live {
+            task.wake();
+        }
+    }
+}
+
+/// Whether this thread drives the loop `id` right now.
+pub(crate) fn drives(id: u64) -> bool {
+    HERE.try_with(|here| here.id.get() == id).unwrap_or(false)
+}
+
+/// The number of the loop that this thread drives, or zero.
+pub(crate) fn driven() -> u64 {
+    HERE.try_with(|here| here.id.get()).unwrap_or(0)
+}
+
+/// Queues `job` if this thread drives the loop `id`; gives it back otherwise.
+#[inline]
+pub(crate) fn push(id: u64, job: Job) -> Option<Job> {
+    let mut job = Some(job);
+    let _ = HERE.try_with(|here| {
+        if here.id.get() == id {
+            here.push(job.take().expect("it was put there"));
+        }
+    });
+    job
+}
+
+/// Puts this thread's state in the place of what rested, for as long as the result lives.
+pub(crate) struct Drive<'a> {
+    resting: &'a mut Resting,
+}
+
+impl<'a> Drive<'a> {
+    /// Starts to drive the loop `id` on this thread.
+    pub(crate) fn start(id: u64, resting: &'a mut Resting) -> Self {
+        HERE.with(|here| {
+            here.id.set(id);
+            here.ready.append(std::mem::take(&mut resting.ready));
+            here.live.replace(std::mem::take(&mut resting.live));
+        });
+        Self { resting }
+    }
+
+    /// Lends the state.
+    #[inline]
+    pub(crate) fn with<T>(&self, f: impl FnOnce(&Here) -> T) -> T {
+        HERE.with(f)
+    }
+}
+
+impl Drop for Drive<'_> {
+    fn drop(&mut self) {
+        let watcher = HERE.with(|here| {
+            here.id.set(0);
+            self.resting.ready = here.ready.take();
+            self.resting.live = here.live.take();
+            here.watcher.take()
+        });
+        drop(watcher);
+    }
+}
+
+impl Here {
+    /// Queues a job, and counts its task if it is new.
+    #[inline]
+    pub(crate) fn push(&self, job: Job) {
+        if job.tag() == u32::MAX {
+            self.adopt(&job);
+        }
+        self.ready.push(job);
+    }
+
+    fn adopt(&self, job: &Job) {
+        let key = self.live.borrow_mut().insert(job.task());
+        job.set_tag(u32::try_from(key).expect("fewer than 2^32 tasks live"));
+        self.wake_watcher();
+    }
+
+    /// Queues all jobs of `jobs`.
+    pub(crate) fn push_all(&self, jobs: &JobQueue) {
+        while let Some(job) = jobs.pop() {
+            self.push(job);
+        }
+    }
+
+    /// How many jobs are ready.
+    pub(crate) fn ready(&self) -> usize {
+        self.ready.len()
+    }
+
+    /// Runs the job at the front, if there is one.
+    #[inline]
+    pub(crate) fn run_one(&self) -> bool {
+        let Some(job) = self.ready.pop() else {
+            return false;
+        };
+        let key = job.tag();
+        match job.run() {
+            Ran::Pending => {}
+            Ran::Again(job) => self.ready.push(job),
+            Ran::Ended => self.forget(key),
+        }
+        true
+    }
+
+    fn forget(&self, key: u32) {
+        let mut live = self.live.borrow_mut();
+        let task = live.remove(key as usize);
+        let last = live.is_empty();
+        drop(live);
+        drop(task);
+        if last {
+            self.wake_watcher();
+        }
+    }
+
+    fn wake_watcher(&self) {
+        // Nobody watches before the end of a run.
+        let watcher = self.watcher.take();
+        if let Some(watcher) = watcher {
+            watcher.wake();
+        }
+    }
+
+    /// Takes everything out, so that it can be dropped.
+    pub(crate) fn take(&self) -> Resting {
+        Resting {
+            ready: self.ready.take(),
+            live: self.live.take(),
+        }
+    }
+}
+
+/// Calls `visit` for each live task of the loop `id`, which this thread drives.
+pub(crate) fn for_each(id: u64, visit: &mut dyn FnMut(&Task)) {
+    let tasks: Vec<Task> = HERE.with(|here| {
+        assert_driven(here, id);
+        here.live
+            .borrow()
+            .iter()
+            .map(|(_, task)| task.clone())
+            .collect()
+    });
+    tasks.iter().for_each(visit);
+}
+
+/// Is ready when no task is left; see `Runtime::poll_idle`.
+pub(crate) fn poll_idle(id: u64, cx: &Context<'_>) -> Poll<()> {
+    let waker = cx.waker().clone();
+    let (old, idle) = HERE.with(|here| {
+        assert_driven(here, id);
+        (
+            here.watcher.replace(Some(waker)),
+            here.live.borrow().is_empty(),
+        )
+    });
+    drop(old);
+    if idle { Poll::Ready(()) } else { Poll::Pending }
+}
+
+fn assert_driven(here: &Here, id: u64) {
+    assert!(
+        here.id.get() == id,
+        "the tasks of a loop are visited on the thread that drives it: call this inside `block_on`"
+    );
+}

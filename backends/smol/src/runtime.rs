@@ -1,0 +1,263 @@
+//! The handle of an executor.
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use async_executor::Executor;
+use kumi_core::context;
+use kumi_core::runtime::{
+    Ambient, BlockingJob, Clock, Job, LocalJob, Owned, Runtime, Spawn, SpawnBlocking, SpawnLocal,
+    Task, Tasks, Tracked,
+};
+#[cfg(unix)]
+use kumi_core::runtime::{Io, Source};
+use pin_project_lite::pin_project;
+
+#[cfg(unix)]
+use crate::io::SmolIo;
+use crate::local;
+use crate::sleep::SmolSleep;
+use crate::threads::{self, Stop};
+
+/// How long a shutdown waits for other threads to drop the tasks that they are polling.
+const THREADS_END: Duration = Duration::from_secs(1);
+
+/// A handle to an executor of smol's.
+///
+/// See the [crate's docs](crate) for what it does and what ends it.
+#[derive(Clone)]
+pub struct Smol(Arc<Inner>);
+
+struct Inner {
+    id: u64,
+    executor: Option<Arc<Executor<'static>>>,
+    stop: Arc<Stop>,
+    tasks: Tasks,
+    blocking: Tasks,
+    closed: AtomicBool,
+}
+
+impl Smol {
+    /// Makes an executor whose tasks run on the threads that are inside `block_on`.
+    pub fn current_thread() -> Owned<Self> {
+        Owned::new(Self::new(Some(Arc::new(Executor::new()))))
+    }
+
+    /// Makes an executor with `threads` threads of its own.
+    ///
+    /// # Errors
+    ///
+    /// If the system gives no threads.
+    ///
+    /// # Panics
+    ///
+    /// If `threads` is zero.
+    pub fn threads(threads: usize) -> io::Result<Owned<Self>> {
+        assert!(
+            threads > 0,
+            "for an executor without threads use `Smol::current_thread()`"
+        );
+        let executor = Arc::new(Executor::new());
+        let smol = Self::new(Some(Arc::clone(&executor)));
+        threads::start(threads, &executor, &smol.0.stop)?;
+        Ok(Owned::new(smol))
+    }
+
+    /// Uses the executor behind `smol::spawn`, which is nobody's to end.
+    ///
+    /// The environment variable `SMOL_THREADS` says how many threads it has.
+    #[cfg(feature = "global")]
+    #[must_use]
+    pub fn global() -> Self {
+        static GLOBAL: std::sync::OnceLock<Smol> = std::sync::OnceLock::new();
+        GLOBAL.get_or_init(|| Self::new(None)).clone()
+    }
+
+    fn new(executor: Option<Arc<Executor<'static>>>) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Self(Arc::new(Inner {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            executor,
+            stop: Arc::default(),
+            tasks: Tasks::new(),
+            blocking: Tasks::new(),
+            closed: AtomicBool::new(false),
+        }))
+    }
+}
+
+impl fmt::Debug for Smol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Smol")
+            .field("id", &self.0.id)
+            .field("closed", &self.0.closed.load(Ordering::Relaxed))
+            .finish_non_exhaustive()
+    }
+}
+
+pin_project! {
+    /// A job that drops itself at its next poll after the executor was shut down.
+    ///
+    /// The tasks hold the handle, and with it the executor, so dropping the executor cannot be what
+    /// ends them.
+    struct Closable {
+        #[pin]
+        job: Option<Tracked<Job>>,
+        smol: Smol,
+    }
+}
+
+impl Future for Closable {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut this = self.project();
+        if this.smol.is_closed() {
+            this.job.set(None);
+        }
+        this.job
+            .as_pin_mut()
+            .map_or(Poll::Ready(()), |job| job.poll(cx))
+    }
+}
+
+impl Smol {
+    fn is_closed(&self) -> bool {
+        self.0.closed.load(Ordering::SeqCst)
+    }
+
+    /// Polls what is queued, so that closed jobs drop themselves.
+    fn sweep(&self) {
+        if let Some(executor) = &self.0.executor {
+            while executor.try_tick() {}
+        }
+    }
+}
+
+impl Spawn for Smol {
+    fn spawn_job(&self, job: Job) {
+        if self.is_closed() {
+            return drop(job);
+        }
+        let job = self.0.tasks.track(job.task(), job);
+        let Some(executor) = &self.0.executor else {
+            #[cfg(feature = "global")]
+            smol::spawn(job).detach();
+            return;
+        };
+        executor
+            .spawn(Closable {
+                job: Some(job),
+                smol: self.clone(),
+            })
+            .detach();
+        // A shutdown between the look and the spawn may have swept already.
+        if self.is_closed() {
+            self.sweep();
+        }
+    }
+
+    fn ambient(&self) -> Option<Ambient<'_>> {
+        let ambient = Ambient::new(self).with_local(self);
+        #[cfg(unix)]
+        let ambient = ambient.with_io(self);
+        Some(ambient)
+    }
+}
+
+impl SpawnLocal for Smol {
+    /// # Panics
+    ///
+    /// If this thread has never been inside `block_on` of this executor.
+    fn spawn_local_job(&self, job: LocalJob) {
+        let Some(local) = local::get(self.0.id) else {
+            panic!(
+                "`spawn_local` on a thread that runs no local tasks of this executor: call it inside \
+                 `block_on`, not on one of the executor's own threads"
+            )
+        };
+        local.spawn(self.0.tasks.track(job.task(), job));
+    }
+}
+
+impl SpawnBlocking for Smol {
+    fn spawn_blocking_job(&self, job: BlockingJob) {
+        if self.is_closed() {
+            return drop(job);
+        }
+        blocking::unblock(self.0.blocking.track_blocking(job)).detach();
+    }
+}
+
+impl Clock for Smol {
+    type Sleep = SmolSleep;
+
+    fn now(&self) -> Instant {
+        Instant::now()
+    }
+
+    fn sleep_until(&self, at: Instant) -> SmolSleep {
+        SmolSleep::new(at)
+    }
+}
+
+#[cfg(unix)]
+impl Io for Smol {
+    type Registered<F: Source> = SmolIo<F>;
+
+    fn register<F: Source>(&self, source: F) -> io::Result<SmolIo<F>> {
+        SmolIo::new(source)
+    }
+}
+
+impl Runtime for Smol {
+    fn block_on<F: Future>(&self, future: F) -> F::Output {
+        context::assert_may_block("block_on");
+        assert!(
+            !self.is_closed(),
+            "`block_on` on an executor that has been shut down"
+        );
+        let future = local::beside(self.0.id, context::within(self.clone(), future));
+        match &self.0.executor {
+            Some(executor) => async_io::block_on(executor.run(future)),
+            None => async_io::block_on(future),
+        }
+    }
+
+    fn for_each_task(&self, visit: &mut dyn FnMut(&Task)) {
+        self.0.tasks.for_each(visit);
+        self.0.blocking.for_each(visit);
+    }
+
+    fn poll_idle(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let tasks = self.0.tasks.poll_idle(cx);
+        let blocking = self.0.blocking.poll_idle(cx);
+        if tasks.is_ready() && blocking.is_ready() {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    }
+
+    fn shutdown(&self) {
+        if self.0.executor.is_none() || self.0.closed.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        self.0.tasks.wake_all();
+        local::remove(self.0.id);
+        self.sweep();
+        self.0.stop.stop();
+        // Other threads may be polling a task at this moment; not so if this is one of them.
+        if context::current_task().is_none() {
+            self.0.tasks.block_until_idle(THREADS_END);
+        }
+        // What a thread left in its own queue when it stopped.
+        self.sweep();
+    }
+}

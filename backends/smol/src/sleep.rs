@@ -1,0 +1,56 @@
+//! Time: `async-io`'s timers.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use async_io::Timer;
+use kumi_core::runtime::Sleep;
+
+/// A sleep on `async-io`'s reactor.
+///
+/// # Cancel safety
+///
+/// Nothing is lost when it is dropped; its timer is gone at once.
+pub struct SmolSleep {
+    timer: Timer,
+    at: Instant,
+}
+
+impl SmolSleep {
+    pub(crate) fn new(at: Instant) -> Self {
+        Self {
+            timer: Timer::at(at),
+            at,
+        }
+    }
+}
+
+impl Future for SmolSleep {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        Pin::new(&mut self.timer).poll(cx).map(|_| ())
+    }
+}
+
+impl Sleep for SmolSleep {
+    fn deadline(&self) -> Instant {
+        self.at
+    }
+
+    fn reset(mut self: Pin<&mut Self>, at: Instant) {
+        self.at = at;
+        self.timer.set_at(at);
+    }
+}
+
+impl fmt::Debug for SmolSleep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SmolSleep")
+            .field("at", &self.at)
+            .finish_non_exhaustive()
+    }
+}

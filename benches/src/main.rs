@@ -1,0 +1,74 @@
+//! Compares the backends of Kumi with the native API of the same runtime; see `README.md`.
+#![forbid(unsafe_code)]
+#![allow(
+    clippy::print_stdout,
+    reason = "the table is the purpose of the program"
+)]
+
+mod competitors;
+mod measure;
+
+use clap::Parser;
+use measure::{Competitor, Settings};
+
+/// Compares the backends of Kumi with the native API of the same runtime.
+#[derive(Debug, Parser)]
+struct Args {
+    /// Only the scenarios whose name contains this.
+    filter: Option<String>,
+    /// How many rounds.
+    #[arg(long, default_value_t = 41)]
+    rounds: usize,
+    /// One short round: does everything run?
+    #[arg(long)]
+    smoke: bool,
+}
+
+/// One scenario: its name, what one unit is, and who takes part.
+struct Scenario {
+    name: &'static str,
+    units: usize,
+    competitors: Vec<Competitor>,
+}
+
+fn main() -> std::io::Result<()> {
+    let args = Args::parse();
+    let settings = Settings {
+        rounds: if args.smoke { 1 } else { args.rounds.max(3) },
+        at_least: std::time::Duration::from_micros(if args.smoke { 0 } else { 1_000 }),
+    };
+    let sizes = [("spawn 1 000", 1_000), ("spawn 10", 10)];
+    let mut scenarios = Vec::new();
+    for (name, tasks) in sizes {
+        let competitors = competitors::spawn(tasks)?;
+        scenarios.push(Scenario {
+            name,
+            units: tasks,
+            competitors,
+        });
+    }
+    for (name, tasks, yields) in [
+        ("yield, 1 task", 1, 10_000),
+        ("yield, 100 tasks", 100, 1_000),
+    ] {
+        let yields = if args.smoke { 10 } else { yields };
+        let competitors = competitors::yields(tasks, yields)?;
+        scenarios.push(Scenario {
+            name,
+            units: tasks * yields,
+            competitors,
+        });
+    }
+    for scenario in &mut scenarios {
+        if args
+            .filter
+            .as_ref()
+            .is_some_and(|filter| !scenario.name.contains(filter))
+        {
+            continue;
+        }
+        println!("\n{} ({} rounds)", scenario.name, settings.rounds);
+        measure::run(&settings, scenario.units, &mut scenario.competitors);
+    }
+    Ok(())
+}

@@ -1,0 +1,237 @@
+//! The functions of an application: they find their runtime by themselves.
+//!
+//! Each works inside any Kumi task, inside the future of a run, in a blocking closure, and, with the
+//! feature `tokio`, anywhere in a program that tokio started. Elsewhere they panic with a message that
+//! names the fix.
+
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+use kumi_core::combine::{self, Timeout};
+use kumi_core::context;
+use kumi_core::runtime::{Clock, Runtime};
+use kumi_core::task::{JoinHandle, TaskBuilder};
+
+use crate::backend::{Backend, BackendSleep};
+
+/// Calls back with the concrete runtime of the code that runs right now, so that what is done with it
+/// is dispatched statically.
+macro_rules! with_runtime {
+    ($runtime:ident => $do:expr) => {
+        match Backend::current() {
+            #[cfg(feature = "loop")]
+            Backend::Loop($runtime) => $do,
+            #[cfg(feature = "tokio")]
+            Backend::Tokio($runtime) => $do,
+            #[cfg(feature = "smol")]
+            Backend::Smol($runtime) => $do,
+            #[cfg(feature = "sim")]
+            Backend::Sim($runtime) => $do,
+            Backend::Other($runtime) => $do,
+        }
+    };
+}
+
+/// Starts `future` as a task of its own and returns its handle.
+///
+/// The task is scheduled, not started: it is first polled after this returns (asyncio's
+/// `create_task`). Dropping the handle cancels the task; [`JoinHandle::detach`] lets it go on.
+///
+/// # Panics
+///
+/// Outside of any runtime; the message names the fix.
+///
+/// # Examples
+///
+/// ```
+/// # #[cfg(feature = "sim")]
+/// kumi::run_on(kumi::BackendKind::Sim, async {
+///     let task = kumi::spawn(async { 20 + 22 });
+///     assert_eq!(task.await.unwrap(), 42);
+/// });
+/// ```
+#[track_caller]
+pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    with_runtime!(runtime => TaskBuilder::new().spawn_on(&runtime, future))
+}
+
+/// [`spawn`] with a name, which shows in errors, reports and `Debug`.
+///
+/// # Panics
+///
+/// Outside of any runtime; the message names the fix.
+#[track_caller]
+pub fn spawn_named<F>(name: impl Into<String>, future: F) -> JoinHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    let builder = TaskBuilder::new().name(name);
+    with_runtime!(runtime => builder.spawn_on(&runtime, future))
+}
+
+/// Starts `future`, which need not be `Send`, as a task of its own on this thread.
+///
+/// # Panics
+///
+/// Outside of any runtime; on a thread that runs no local tasks, such as a worker thread. Inside of
+/// `run` itself, and in other local tasks, it works on every backend.
+#[track_caller]
+pub fn spawn_local<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    with_runtime!(runtime => TaskBuilder::new().spawn_local_on(&runtime, future))
+}
+
+/// Runs `f` on a thread that may block and returns the handle of its task (asyncio's `to_thread`).
+///
+/// Cancelling it stops it if it has not started; once started it runs to its end. Ambient functions
+/// work inside, and blocking is allowed there.
+///
+/// # Panics
+///
+/// Outside of any runtime; the message names the fix.
+///
+/// # Examples
+///
+/// ```
+/// # #[cfg(feature = "sim")]
+/// kumi::run_on(kumi::BackendKind::Sim, async {
+///     let sum = kumi::to_thread(|| (1..=100).sum::<u32>()).await.unwrap();
+///     assert_eq!(sum, 5050);
+/// });
+/// ```
+#[track_caller]
+pub fn to_thread<F, T>(f: F) -> JoinHandle<T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    with_runtime!(runtime => TaskBuilder::new().spawn_blocking_on(&runtime, f))
+}
+
+/// Returns the present time of the runtime's clock, which is virtual in the simulator.
+///
+/// # Panics
+///
+/// Outside of any runtime; the message names the fix.
+#[must_use]
+#[track_caller]
+pub fn now() -> Instant {
+    with_runtime!(runtime => runtime.now())
+}
+
+/// Waits for `delay`; [`Duration::MAX`] waits for ever.
+///
+/// # Cancel safety
+///
+/// Nothing is lost when it is dropped; its timer is gone at once.
+///
+/// # Panics
+///
+/// When called outside of any runtime; the message names the fix.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// # #[cfg(feature = "sim")]
+/// kumi::run_on(kumi::BackendKind::Sim, async {
+///     let start = kumi::now();
+///     kumi::sleep(Duration::from_secs(3600)).await;
+///     assert_eq!(kumi::now() - start, Duration::from_secs(3600));
+/// });
+/// ```
+#[track_caller]
+pub fn sleep(delay: Duration) -> BackendSleep {
+    Backend::current().sleep(delay)
+}
+
+/// Waits until the runtime's clock has reached `at`.
+///
+/// # Cancel safety
+///
+/// Nothing is lost when it is dropped; its timer is gone at once.
+///
+/// # Panics
+///
+/// When called outside of any runtime; the message names the fix.
+#[track_caller]
+pub fn sleep_until(at: Instant) -> BackendSleep {
+    Backend::current().sleep_until(at)
+}
+
+/// Runs `future`, but no longer than `limit`; see [`combine::timeout`].
+///
+/// # Cancel safety
+///
+/// Dropping it drops `future`.
+///
+/// # Errors
+///
+/// [`Elapsed`](crate::Elapsed) if the time is over before `future` is ready.
+///
+/// # Panics
+///
+/// When called outside of any runtime; the message names the fix.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// # #[cfg(feature = "sim")]
+/// kumi::run_on(kumi::BackendKind::Sim, async {
+///     let never = std::future::pending::<()>();
+///     assert!(kumi::timeout(Duration::from_secs(1), never).await.is_err());
+/// });
+/// ```
+#[track_caller]
+pub fn timeout<F: Future>(limit: Duration, future: F) -> Timeout<F, BackendSleep> {
+    combine::timeout(&Backend::current(), limit, future)
+}
+
+/// Runs `future`, but not beyond `deadline`; see [`combine::timeout_at`].
+///
+/// # Cancel safety
+///
+/// Dropping it drops `future`.
+///
+/// # Errors
+///
+/// [`Elapsed`](crate::Elapsed) if the deadline is reached before `future` is ready.
+///
+/// # Panics
+///
+/// When called outside of any runtime; the message names the fix.
+#[track_caller]
+pub fn timeout_at<F: Future>(deadline: Instant, future: F) -> Timeout<F, BackendSleep> {
+    combine::timeout_at(&Backend::current(), deadline, future)
+}
+
+/// Runs `f` with `runtime` as the one that ambient functions find.
+///
+/// For threads that Kumi did not start: callbacks, foreign event loops. Inside of tasks there is no
+/// need for it.
+///
+/// # Examples
+///
+/// ```
+/// # #[cfg(feature = "sim")] {
+/// use kumi::core::runtime::Runtime;
+///
+/// let sim = kumi::backend::Sim::new();
+/// let task = kumi::enter(&*sim, || kumi::spawn(async { 42 }));
+/// assert_eq!(sim.block_on(task).unwrap(), 42);
+/// # }
+/// ```
+pub fn enter<R: Runtime, T>(runtime: &R, f: impl FnOnce() -> T) -> T {
+    context::enter_runtime(runtime, f)
+}

@@ -1,0 +1,104 @@
+//! [`Backend`] as a runtime: every call goes to the variant.
+
+use std::future::Future;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use kumi_core::runtime::{
+    Ambient, BlockingJob, Clock, Job, LocalJob, Runtime, Spawn, SpawnBlocking, SpawnLocal, Task,
+};
+
+use super::Backend;
+use super::sleep::{BackendSleep, Inner};
+
+/// Does the same with whatever the variant holds.
+macro_rules! each {
+    ($backend:expr, $runtime:ident => $do:expr) => {
+        match $backend {
+            #[cfg(feature = "loop")]
+            Backend::Loop($runtime) => $do,
+            #[cfg(feature = "tokio")]
+            Backend::Tokio($runtime) => $do,
+            #[cfg(feature = "smol")]
+            Backend::Smol($runtime) => $do,
+            #[cfg(feature = "sim")]
+            Backend::Sim($runtime) => $do,
+            Backend::Other($runtime) => $do,
+        }
+    };
+}
+
+impl Clock for Backend {
+    type Sleep = BackendSleep;
+
+    fn now(&self) -> Instant {
+        each!(self, runtime => runtime.now())
+    }
+
+    fn sleep_until(&self, at: Instant) -> BackendSleep {
+        BackendSleep::new(match self {
+            #[cfg(feature = "loop")]
+            Self::Loop(runtime) => Inner::Loop {
+                sleep: runtime.sleep_until(at),
+            },
+            #[cfg(feature = "tokio")]
+            Self::Tokio(runtime) => Inner::Tokio {
+                sleep: runtime.sleep_until(at),
+            },
+            #[cfg(feature = "smol")]
+            Self::Smol(runtime) => Inner::Smol {
+                sleep: runtime.sleep_until(at),
+            },
+            #[cfg(feature = "sim")]
+            Self::Sim(runtime) => Inner::Sim {
+                sleep: runtime.sleep_until(at),
+            },
+            Self::Other(runtime) => Inner::Other {
+                sleep: runtime.sleep_until(at),
+            },
+        })
+    }
+}
+
+impl Spawn for Backend {
+    fn spawn_job(&self, job: Job) {
+        each!(self, runtime => runtime.spawn_job(job));
+    }
+
+    fn ambient(&self) -> Option<Ambient<'_>> {
+        each!(self, runtime => runtime.ambient())
+    }
+}
+
+impl SpawnLocal for Backend {
+    /// # Panics
+    ///
+    /// If this thread runs no local tasks of the runtime.
+    fn spawn_local_job(&self, job: LocalJob) {
+        each!(self, runtime => runtime.spawn_local_job(job));
+    }
+}
+
+impl SpawnBlocking for Backend {
+    fn spawn_blocking_job(&self, job: BlockingJob) {
+        each!(self, runtime => runtime.spawn_blocking_job(job));
+    }
+}
+
+impl Runtime for Backend {
+    fn block_on<F: Future>(&self, future: F) -> F::Output {
+        each!(self, runtime => runtime.block_on(future))
+    }
+
+    fn for_each_task(&self, visit: &mut dyn FnMut(&Task)) {
+        each!(self, runtime => runtime.for_each_task(visit));
+    }
+
+    fn poll_idle(&self, cx: &mut Context<'_>) -> Poll<()> {
+        each!(self, runtime => runtime.poll_idle(cx))
+    }
+
+    fn shutdown(&self) {
+        each!(self, runtime => runtime.shutdown());
+    }
+}
