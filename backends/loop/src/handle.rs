@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use kumi_core::runtime::{
     Ambient, BlockingJob, Clock, Io, Job, LocalJob, Owned, Runtime, Source, Spawn, SpawnBlocking,
-    SpawnLocal, Task,
+    SpawnLocal, Task, Tasks,
 };
 
 use crate::here::{self, Resting};
@@ -122,7 +122,11 @@ impl SpawnLocal for Loop {
 
 impl SpawnBlocking for Loop {
     fn spawn_blocking_job(&self, job: BlockingJob) {
-        self.0.pool.run(self.0.blocking.track_blocking(job));
+        self.0.pool.run(move || job.run());
+    }
+
+    fn blocking_tasks(&self) -> Option<&Tasks> {
+        Some(&self.0.blocking)
     }
 }
 

@@ -42,12 +42,12 @@ pub(crate) struct Resting {
 }
 
 impl Resting {
-    /// Drops every task: first the queued ones, then, by waking them, the parked ones. The queue of
+    /// Drops every task: first the queued ones, then, by making them look, the parked ones. The queue of
     /// the loop must be closed, so that the woken jobs are dropped.
     pub(crate) fn clear(self) {
         drop(self.ready);
         for (_, task) in self.live {
-            task.wake();
+            task.abort();
         }
     }
 }

@@ -11,7 +11,7 @@ use std::sync::Mutex;
 use std::task::{Context, Poll, Waker};
 
 use async_executor::LocalExecutor;
-use kumi_core::runtime::{LocalJob, Tracked};
+use kumi_core::runtime::LocalJob;
 use pin_project_lite::pin_project;
 
 /// The local tasks of one runtime on one thread.
@@ -60,7 +60,7 @@ pub(crate) fn remove(id: u64) {
 }
 
 impl Local {
-    pub(crate) fn spawn(&self, job: Tracked<LocalJob>) {
+    pub(crate) fn spawn(&self, job: LocalJob) {
         let made = self.executor.get().is_none();
         self.executor
             .get_or_init(LocalExecutor::new)

@@ -3,21 +3,18 @@
 use std::fmt;
 use std::future::Future;
 use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use async_executor::Executor;
 use kumi_core::context;
 use kumi_core::runtime::{
     Ambient, BlockingJob, Clock, Job, LocalJob, Owned, Runtime, Spawn, SpawnBlocking, SpawnLocal,
-    Task, Tasks, Tracked,
+    Tasks,
 };
 #[cfg(unix)]
 use kumi_core::runtime::{Io, Source};
-use pin_project_lite::pin_project;
 
 #[cfg(unix)]
 use crate::io::SmolIo;
@@ -101,39 +98,15 @@ impl fmt::Debug for Smol {
     }
 }
 
-pin_project! {
-    /// A job that drops itself at its next poll after the executor was shut down.
-    ///
-    /// The tasks hold the handle, and with it the executor, so dropping the executor cannot be what
-    /// ends them.
-    struct Closable {
-        #[pin]
-        job: Option<Tracked<Job>>,
-        smol: Smol,
-    }
-}
-
-impl Future for Closable {
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let mut this = self.project();
-        if this.smol.is_closed() {
-            this.job.set(None);
-        }
-        this.job
-            .as_pin_mut()
-            .map_or(Poll::Ready(()), |job| job.poll(cx))
-    }
-}
-
 impl Smol {
     fn is_closed(&self) -> bool {
         self.0.closed.load(Ordering::SeqCst)
     }
 
-    /// Polls what is queued, so that closed jobs drop themselves.
+    /// Drops every task: they hold the handle, and with it the executor, so dropping the executor
+    /// cannot be what ends them. Instead each is told to drop itself, and polled for that.
     fn sweep(&self) {
+        self.0.tasks.abort_all();
         if let Some(executor) = &self.0.executor {
             while executor.try_tick() {}
         }
@@ -145,19 +118,13 @@ impl Spawn for Smol {
         if self.is_closed() {
             return drop(job);
         }
-        let job = self.0.tasks.track(job.task(), job);
         let Some(executor) = &self.0.executor else {
             #[cfg(feature = "global")]
             smol::spawn(job).detach();
             return;
         };
-        executor
-            .spawn(Closable {
-                job: Some(job),
-                smol: self.clone(),
-            })
-            .detach();
-        // A shutdown between the look and the spawn may have swept already.
+        executor.spawn(job).detach();
+        // A shutdown between the look and the spawn may have missed it.
         if self.is_closed() {
             self.sweep();
         }
@@ -168,6 +135,10 @@ impl Spawn for Smol {
         #[cfg(unix)]
         let ambient = ambient.with_io(self);
         Some(ambient)
+    }
+
+    fn tasks(&self) -> Option<&Tasks> {
+        Some(&self.0.tasks)
     }
 }
 
@@ -182,7 +153,7 @@ impl SpawnLocal for Smol {
                  `block_on`, not on one of the executor's own threads"
             )
         };
-        local.spawn(self.0.tasks.track(job.task(), job));
+        local.spawn(job);
     }
 }
 
@@ -191,7 +162,11 @@ impl SpawnBlocking for Smol {
         if self.is_closed() {
             return drop(job);
         }
-        blocking::unblock(self.0.blocking.track_blocking(job)).detach();
+        blocking::unblock(move || job.run()).detach();
+    }
+
+    fn blocking_tasks(&self) -> Option<&Tasks> {
+        Some(&self.0.blocking)
     }
 }
 
@@ -230,28 +205,12 @@ impl Runtime for Smol {
         }
     }
 
-    fn for_each_task(&self, visit: &mut dyn FnMut(&Task)) {
-        self.0.tasks.for_each(visit);
-        self.0.blocking.for_each(visit);
-    }
-
-    fn poll_idle(&self, cx: &mut Context<'_>) -> Poll<()> {
-        let tasks = self.0.tasks.poll_idle(cx);
-        let blocking = self.0.blocking.poll_idle(cx);
-        if tasks.is_ready() && blocking.is_ready() {
-            Poll::Ready(())
-        } else {
-            Poll::Pending
-        }
-    }
-
     fn shutdown(&self) {
         if self.0.executor.is_none() || self.0.closed.swap(true, Ordering::SeqCst) {
             return;
         }
-        self.0.tasks.wake_all();
-        local::remove(self.0.id);
         self.sweep();
+        local::remove(self.0.id);
         self.0.stop.stop();
         // Other threads may be polling a task at this moment; not so if this is one of them.
         if context::current_task().is_none() {

@@ -6,13 +6,12 @@ use std::future::Future;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use kumi_core::context;
 use kumi_core::runtime::{
     Ambient, BlockingJob, Clock, Job, LocalJob, Owned, Runtime, Spawn, SpawnBlocking, SpawnLocal,
-    Task, Tasks,
+    Tasks,
 };
 #[cfg(unix)]
 use kumi_core::runtime::{Io, Source};
@@ -96,7 +95,9 @@ impl Tokio {
         let handle = Handle::try_current().ok()?;
         let known = |last: &RefCell<Option<Self>>| {
             let last = last.borrow();
-            last.as_ref().filter(|last| last.0.handle.id() == handle.id()).cloned()
+            last.as_ref()
+                .filter(|last| last.0.handle.id() == handle.id())
+                .cloned()
         };
         if let Ok(Some(last)) = LAST.try_with(known) {
             return Some(last);
@@ -142,7 +143,7 @@ impl fmt::Debug for Tokio {
 impl Spawn for Tokio {
     fn spawn_job(&self, job: Job) {
         // Dropping tokio's handle detaches tokio's task; Kumi's own handle is in charge.
-        drop(self.0.handle.spawn(self.0.tasks.track(job.task(), job)));
+        drop(self.0.handle.spawn(job));
     }
 
     fn ambient(&self) -> Option<Ambient<'_>> {
@@ -150,6 +151,10 @@ impl Spawn for Tokio {
         #[cfg(unix)]
         let ambient = ambient.with_io(self);
         Some(ambient)
+    }
+
+    fn tasks(&self) -> Option<&Tasks> {
+        Some(&self.0.tasks)
     }
 }
 
@@ -164,17 +169,17 @@ impl SpawnLocal for Tokio {
                  inside `block_on`, not on a worker thread or in a runtime that was only attached"
             )
         };
-        drop(set.spawn_local(self.0.tasks.track(job.task(), job)));
+        drop(set.spawn_local(job));
     }
 }
 
 impl SpawnBlocking for Tokio {
     fn spawn_blocking_job(&self, job: BlockingJob) {
-        drop(
-            self.0
-                .handle
-                .spawn_blocking(self.0.blocking.track_blocking(job)),
-        );
+        drop(self.0.handle.spawn_blocking(move || job.run()));
+    }
+
+    fn blocking_tasks(&self) -> Option<&Tasks> {
+        Some(&self.0.blocking)
     }
 }
 
@@ -213,21 +218,6 @@ impl Runtime for Tokio {
         };
         let set = local::get_or_make(self.0.id);
         own.block_on(set.run_until(future))
-    }
-
-    fn for_each_task(&self, visit: &mut dyn FnMut(&Task)) {
-        self.0.tasks.for_each(visit);
-        self.0.blocking.for_each(visit);
-    }
-
-    fn poll_idle(&self, cx: &mut Context<'_>) -> Poll<()> {
-        let tasks = self.0.tasks.poll_idle(cx);
-        let blocking = self.0.blocking.poll_idle(cx);
-        if tasks.is_ready() && blocking.is_ready() {
-            Poll::Ready(())
-        } else {
-            Poll::Pending
-        }
     }
 
     fn shutdown(&self) {

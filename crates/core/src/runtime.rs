@@ -43,7 +43,8 @@
 //! of `block_on`, with [`context::within`](crate::context::within).
 //!
 //! *Live tasks.* [`Runtime::for_each_task`] and [`Runtime::poll_idle`] let a run find what is left
-//! at its end. [`Tasks`] implements both for a backend that hands its jobs to a foreign executor.
+//! at its end. A backend that holds a [`Tasks`] and returns it from [`Spawn::tasks`] and
+//! [`SpawnBlocking::blocking_tasks`] has nothing more to do: core keeps it.
 //!
 //! *Shutdown.* After [`Runtime::shutdown`], every task that had not ended is dropped, and new jobs
 //! are dropped at once. [`Owned`] calls it.
@@ -95,4 +96,4 @@ pub use job::task::{Task, TaskId, TaskInfo};
 pub use job::{BlockingJob, Job, LocalJob, Ran};
 pub use owned::Owned;
 pub use spawn::{Runtime, Spawn, SpawnBlocking, SpawnLocal};
-pub use tasks::{Tasks, Tracked};
+pub use tasks::Tasks;

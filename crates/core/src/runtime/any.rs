@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use super::{
     Ambient, BlockingJob, BoxSleep, Clock, DynRuntime, DynSpawnLocal, Job, LocalJob, Runtime,
-    Spawn, SpawnBlocking, SpawnLocal, Task,
+    Spawn, SpawnBlocking, SpawnLocal, Task, Tasks,
 };
 #[cfg(unix)]
 use super::{AnyRegistered, DynIo, Io, Source};
@@ -99,6 +99,10 @@ impl Spawn for AnyRuntime {
         self.runtime.spawn_job(job);
     }
 
+    fn tasks(&self) -> Option<&Tasks> {
+        self.runtime.tasks()
+    }
+
     fn ambient(&self) -> Option<Ambient<'_>> {
         Some(Ambient {
             runtime: self,
@@ -112,6 +116,10 @@ impl Spawn for AnyRuntime {
 impl SpawnBlocking for AnyRuntime {
     fn spawn_blocking_job(&self, job: BlockingJob) {
         self.runtime.spawn_blocking_job(job);
+    }
+
+    fn blocking_tasks(&self) -> Option<&Tasks> {
+        self.runtime.blocking_tasks()
     }
 }
 

@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use super::{
     AnyRuntime, BlockingJob, Clock, Job, LocalJob, Runtime, Sleep, Spawn, SpawnBlocking,
-    SpawnLocal, Task,
+    SpawnLocal, Task, Tasks,
 };
 #[cfg(unix)]
 use super::{DynIo, Io};
@@ -29,6 +29,10 @@ pub trait DynRuntime: Send + Sync + 'static {
     fn spawn_job(&self, job: Job);
     /// See [`SpawnBlocking::spawn_blocking_job`].
     fn spawn_blocking_job(&self, job: BlockingJob);
+    /// See [`Spawn::tasks`].
+    fn tasks(&self) -> Option<&Tasks>;
+    /// See [`SpawnBlocking::blocking_tasks`].
+    fn blocking_tasks(&self) -> Option<&Tasks>;
     /// See [`Clock::now`].
     fn now(&self) -> Instant;
     /// See [`Clock::sleep_until`].
@@ -60,6 +64,14 @@ impl<R: Runtime> DynRuntime for R {
 
     fn spawn_blocking_job(&self, job: BlockingJob) {
         SpawnBlocking::spawn_blocking_job(self, job);
+    }
+
+    fn tasks(&self) -> Option<&Tasks> {
+        Spawn::tasks(self)
+    }
+
+    fn blocking_tasks(&self) -> Option<&Tasks> {
+        SpawnBlocking::blocking_tasks(self)
     }
 
     fn now(&self) -> Instant {

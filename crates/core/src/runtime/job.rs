@@ -107,15 +107,17 @@ impl Job {
         Task::of(&self.0)
     }
 
-    /// Returns the backend's word, `u32::MAX` until it was set.
+    /// Returns the word of a backend that keeps its own table of live tasks, `u32::MAX` until it was
+    /// set.
     #[must_use]
     pub fn tag(&self) -> u32 {
         self.header().tag()
     }
 
-    /// Sets the backend's word.
+    /// Sets the word of a backend that keeps its own table of live tasks: a place for an index into
+    /// it.
     ///
-    /// A place for an index into the backend's own tables; core never looks at it.
+    /// Not for backends that let core keep the table ([`Spawn::tasks`](super::Spawn::tasks)).
     pub fn set_tag(&self, tag: u32) {
         self.header().tag.store(tag, Ordering::Relaxed);
     }
@@ -134,9 +136,8 @@ impl Future for Job {
         if this.state.is_complete() {
             return Poll::Ready(());
         }
-        this.state.host();
         // Before the poll, so that a request to cancel either is seen in it or wakes this waker.
-        this.host.register(cx.waker());
+        header::register_host(&self.0, cx.waker());
         let poll = header::poll(self.0, cx);
         if poll.is_ready() {
             header::complete(self.0);

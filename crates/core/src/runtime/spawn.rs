@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::task::{Context, Poll};
 
-use super::{Ambient, BlockingJob, Clock, Job, LocalJob, Task};
+use super::{Ambient, BlockingJob, Clock, Job, LocalJob, Task, Tasks};
 
 /// Runs tasks that core owns.
 ///
@@ -21,6 +21,14 @@ pub trait Spawn: Clone + Send + Sync + 'static {
     /// A [`Runtime`] returns `Some(Ambient::new(self))`, with what else it can do added.
     /// The default is none: ambient functions then panic with a message that names the fix.
     fn ambient(&self) -> Option<Ambient<'_>> {
+        None
+    }
+
+    /// Returns the table in which core lists the live tasks of this spawner.
+    ///
+    /// A backend that has a better place of its own, such as a list that only its one thread touches,
+    /// returns none and overrides [`Runtime::for_each_task`] and [`Runtime::poll_idle`].
+    fn tasks(&self) -> Option<&Tasks> {
         None
     }
 }
@@ -43,6 +51,11 @@ pub trait SpawnBlocking: Clone + Send + Sync + 'static {
     /// Must not block itself. The job may wait in a queue; when it is dropped there, its joiner
     /// gets "cancelled".
     fn spawn_blocking_job(&self, job: BlockingJob);
+
+    /// Returns the table in which core lists the blocking closures that have not ended.
+    fn blocking_tasks(&self) -> Option<&Tasks> {
+        None
+    }
 }
 
 /// A whole runtime: tasks, time, blocking work, and a way in.
@@ -68,14 +81,29 @@ pub trait Runtime:
     ///
     /// Called only on a thread that is inside [`block_on`](Runtime::block_on) of this runtime.
     /// `visit` may spawn, cancel and wake; a task spawned meanwhile may or may not be visited.
-    fn for_each_task(&self, visit: &mut dyn FnMut(&Task));
+    fn for_each_task(&self, visit: &mut dyn FnMut(&Task)) {
+        for tasks in [self.tasks(), self.blocking_tasks()].into_iter().flatten() {
+            tasks.for_each(visit);
+        }
+    }
 
     /// Is ready when no task is left, and otherwise wakes `cx` when the last one has ended.
     ///
     /// Also wakes it when a task has been *added* after this call, so that a caller that is
     /// cancelling everything sees late-comers. Only the last waker is kept. Called only inside
     /// [`block_on`](Runtime::block_on).
-    fn poll_idle(&self, cx: &mut Context<'_>) -> Poll<()>;
+    fn poll_idle(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let tables = [self.tasks(), self.blocking_tasks()].into_iter().flatten();
+        // Each of them must learn the waker, so no short cut.
+        let busy = tables
+            .filter(|tasks| tasks.poll_idle(cx).is_pending())
+            .count();
+        if busy == 0 {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    }
 
     /// Ends the runtime: drops every task that is left, closes the queue, and returns.
     ///

@@ -11,6 +11,7 @@ use super::home::Home;
 use crate::context::Kind;
 use crate::runtime::{
     Ambient, AmbientSource, BlockingJob, Job, LocalJob, Spawn, SpawnBlocking, SpawnLocal, TaskInfo,
+    Tasks,
 };
 
 /// Spawns tasks on any [`Spawn`].
@@ -179,18 +180,22 @@ impl TaskBuilder {
 /// The scheduler of a blocking closure: it is run once, and a wake of it changes nothing.
 struct Blocking<R>(R);
 
-impl<R: Spawn> AmbientSource for Blocking<R> {
+impl<R: Spawn + SpawnBlocking> AmbientSource for Blocking<R> {
     fn ambient(&self) -> Option<Ambient<'_>> {
         Spawn::ambient(&self.0)
     }
 }
 
-impl<R: Spawn> Scheduler for Blocking<R> {
+impl<R: Spawn + SpawnBlocking> Scheduler for Blocking<R> {
     const KIND: Kind = Kind::Blocking;
 
     fn schedule(&self, job: Job) {
         // Only a task that was polled and is idle is scheduled; a closure ends in its one poll.
         unreachable!("a blocking closure is never idle: {job:?}")
+    }
+
+    fn tasks(&self) -> Option<&Tasks> {
+        self.0.blocking_tasks()
     }
 }
 

@@ -24,13 +24,14 @@ use super::JoinError;
 use crate::context::{self, Frame, Kind};
 use crate::loom::{UnsafeCell, assert_unlocked};
 use crate::report::{Report, report};
-use crate::runtime::{AmbientSource, Header, Job, Spawn, TaskInfo, VTable};
+use crate::runtime::{AmbientSource, Header, Job, Spawn, Task, TaskInfo, Tasks, VTable};
 use crate::util::panic_message;
 
 /// Where the job of a task goes when it is woken, and what surrounds its polls.
 pub(crate) trait Scheduler: AmbientSource + Send + Sync + 'static {
     const KIND: Kind;
     fn schedule(&self, job: Job);
+    fn tasks(&self) -> Option<&Tasks>;
 }
 
 /// The scheduler of tasks: their runtime.
@@ -39,6 +40,10 @@ impl<R: Spawn> Scheduler for R {
 
     fn schedule(&self, job: Job) {
         self.spawn_job(job);
+    }
+
+    fn tasks(&self) -> Option<&Tasks> {
+        Spawn::tasks(self)
     }
 }
 
@@ -74,8 +79,9 @@ where
     S: Scheduler,
     F: Future + Send + 'static,
 {
+    let listed = scheduler.tasks().is_some();
     let cell = Box::new(Cell {
-        header: Header::new(Cell::<S, F>::VTABLE, info),
+        header: Header::new(Cell::<S, F>::VTABLE, info, listed),
         scheduler,
         stage: UnsafeCell::new(Stage::Future {
             future,
@@ -83,6 +89,11 @@ where
         }),
     });
     let header = NonNull::from(Box::leak(cell)).cast::<Header>();
+    // SAFETY: the cell was just made, and the caller gets the references that keep it.
+    let this = unsafe { Cell::<S, F>::of(header) };
+    if let Some(tasks) = this.scheduler.tasks() {
+        tasks.insert(Task::from_raw(header));
+    }
     (Job::new(header), header)
 }
 
@@ -93,6 +104,7 @@ impl<S: Scheduler, F: Future> Cell<S, F> {
         schedule: Self::schedule,
         take: Self::take,
         drop_output: Self::drop_output,
+        unlist: Self::unlist,
         free: Self::free,
     };
 
@@ -110,14 +122,15 @@ impl<S: Scheduler, F: Future> Cell<S, F> {
     ///
     /// The caller has the right to the future.
     unsafe fn step(&self, cx: &mut Context<'_>) -> Option<Outcome<F::Output>> {
-        let cancelled = || self.header.state.is_cancelled();
+        let asked = || self.header.state.asked();
         self.stage.with_mut(|stage| {
             // SAFETY: the caller has the right to the future, so nobody else looks at the stage.
             let Stage::Future { future, polled } = (unsafe { &mut *stage }) else {
                 unreachable!("the right to the future ends with the future")
             };
             // Cancelled before its first poll: never polled (asyncio TK5).
-            if !*polled && cancelled() {
+            let before = asked();
+            if before.abort || before.cancel && !*polled {
                 return Some(Outcome::Cancelled);
             }
             *polled = true;
@@ -126,7 +139,10 @@ impl<S: Scheduler, F: Future> Cell<S, F> {
             match future.poll(cx) {
                 // The value wins over a request that came in meanwhile.
                 Poll::Ready(value) => Some(Outcome::Value(value)),
-                Poll::Pending => cancelled().then_some(Outcome::Cancelled),
+                Poll::Pending => {
+                    let after = asked();
+                    (after.cancel || after.abort).then_some(Outcome::Cancelled)
+                }
             }
         })
     }
@@ -167,6 +183,15 @@ impl<S: Scheduler, F: Future> Cell<S, F> {
             .with_mut(|stage| unsafe { stage.write(Stage::Output(outcome)) });
     }
 
+    /// Reports that the task is given up, unless somebody had asked it to end.
+    fn report_loss(&self) {
+        if !self.header.state.is_cancelled() {
+            report(&Report::TaskLost {
+                task: self.header.info.clone(),
+            });
+        }
+    }
+
     fn report_drop(&self, panic: &(dyn Any + Send)) {
         let message = panic_message(panic).to_owned();
         report(&Report::PanicInDrop {
@@ -191,6 +216,9 @@ impl<S: Scheduler, F: Future> Cell<S, F> {
                 Ok(Some(outcome)) => outcome,
                 Err(panic) => Outcome::Panicked(panic),
             };
+            if matches!(outcome, Outcome::Cancelled) {
+                this.report_loss();
+            }
             // SAFETY: as above.
             unsafe { this.settle(outcome) };
             Poll::Ready(())
@@ -266,6 +294,21 @@ impl<S: Scheduler, F: Future> Cell<S, F> {
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(stage))) {
             this.report_drop(&*panic);
         }
+    }
+
+    /// # Safety
+    ///
+    /// As `VTable::unlist`.
+    unsafe fn unlist(header: NonNull<Header>) -> bool {
+        // SAFETY: the caller holds a reference.
+        let this = unsafe { Self::of(header) };
+        let Some(tasks) = this.scheduler.tasks() else {
+            return false;
+        };
+        let task = tasks.remove(this.header.tag());
+        debug_assert_eq!(task.id(), this.header.info.id());
+        task.into_raw();
+        true
     }
 
     /// # Safety

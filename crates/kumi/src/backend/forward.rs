@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use kumi_core::runtime::{
     Ambient, BlockingJob, Clock, Job, LocalJob, Runtime, Spawn, SpawnBlocking, SpawnLocal, Task,
+    Tasks,
 };
 
 use super::Backend;
@@ -68,6 +69,10 @@ impl Spawn for Backend {
     fn ambient(&self) -> Option<Ambient<'_>> {
         each!(self, runtime => runtime.ambient())
     }
+
+    fn tasks(&self) -> Option<&Tasks> {
+        each!(self, runtime => runtime.tasks())
+    }
 }
 
 impl SpawnLocal for Backend {
@@ -82,6 +87,10 @@ impl SpawnLocal for Backend {
 impl SpawnBlocking for Backend {
     fn spawn_blocking_job(&self, job: BlockingJob) {
         each!(self, runtime => runtime.spawn_blocking_job(job));
+    }
+
+    fn blocking_tasks(&self) -> Option<&Tasks> {
+        each!(self, runtime => runtime.blocking_tasks())
     }
 }
 

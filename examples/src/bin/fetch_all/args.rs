@@ -45,7 +45,7 @@ impl Args {
     ///
     /// # Errors
     ///
-    /// If the list cannot be read.
+    /// If the list cannot be read, or is empty.
     pub(crate) fn read_urls(&self) -> io::Result<Option<Vec<String>>> {
         if self.urls.is_empty() && self.list.is_none() {
             return Ok(None);
@@ -59,6 +59,10 @@ impl Args {
                 )
             })?;
             urls.extend(listed);
+        }
+        if urls.is_empty() {
+            let text = "the list has no URL in it";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
         }
         Ok(Some(urls))
     }

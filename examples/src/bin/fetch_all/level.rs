@@ -103,7 +103,7 @@ impl Level {
         self.failures.values().map(|failures| failures.count).sum()
     }
 
-    /// How many requests were answered per second.
+    /// How many requests were answered per second; failures, which may be quick, do not count.
     pub(crate) fn rate(&self) -> f64 {
         self.answered() as f64 / self.wall.as_secs_f64()
     }

@@ -5,8 +5,8 @@
 //! named, and the rest goes on.
 //!
 //! ```text
-//! cargo run --release --example fetch_all -- --with-faults
-//! cargo run --release --example fetch_all -- --concurrency 1,8 http://127.0.0.1:8080/ ...
+//! cargo run --release --bin fetch_all -- --backend NAME --with-faults
+//! cargo run --release --bin fetch_all -- --backend NAME --concurrency 1,8 --urls list.txt
 //! ```
 //!
 //! `args` says what is to be done, `origin` is the built-in server, `fetch` fetches one URL and
@@ -22,12 +22,14 @@ mod origin;
 mod progress;
 mod table;
 
+use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use args::Args;
 use clap::Parser;
+use kumi::BackendKind;
 use level::Level;
 use origin::Origin;
 
@@ -37,13 +39,11 @@ fn main() -> ExitCode {
         Ok(urls) => urls,
         Err(error) => return failed(&error),
     };
-    let backend = args.backend;
-    let main = fetch_all(args, urls);
-    let done = match backend {
-        Some(kind) => kumi::run_on(kind, main),
-        None => kumi::run(main),
+    let backend = match args.backend.map_or_else(BackendKind::choose, Ok) {
+        Ok(backend) => backend,
+        Err(error) => return failed(&error),
     };
-    match done {
+    match kumi::run_on(backend, fetch_all(args, urls)) {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever reads the output has seen enough: `fetch_all | head`.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
@@ -51,7 +51,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn failed(error: &io::Error) -> ExitCode {
+fn failed(error: &dyn Error) -> ExitCode {
     eprintln!("fetch_all: {error}");
     ExitCode::FAILURE
 }

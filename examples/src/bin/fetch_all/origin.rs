@@ -153,7 +153,7 @@ impl Page {
     fn at(path: &str) -> Self {
         let hash = hash(path);
         let [a, b, c, ..] = hash.to_le_bytes();
-        // Mostly quick, with a tail: 5 to 80 ms, and 24 ms at a quarter of the pages or more.
+        // From 5 to 80 ms; squared, so that most are quick and a few are the tail.
         let share = f64::from(a) / 255.0;
         Self {
             delay: Duration::from_secs_f64(0.005 + 0.075 * share * share),

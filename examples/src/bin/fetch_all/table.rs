@@ -16,7 +16,7 @@ pub(crate) fn heading(out: &mut impl Write, urls: usize, limit: Duration) -> io:
     writeln!(
         out,
         "{:>11} {:>9} {:>8} {:>8} {:>9} {:>8} {:>7} {:>6}",
-        "concurrency", "wall ms", "p50 ms", "p99 ms", "answers/s", "answered", "not 2xx", "failed"
+        "concurrency", "wall ms", "p50 ms", "p99 ms", "req/s", "answered", "not 2xx", "failed"
     )
 }
 

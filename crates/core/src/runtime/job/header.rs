@@ -21,9 +21,9 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
 
-use super::state::{Notify, State};
+use super::state::{Notify, State, WakeHost};
 use super::task::TaskInfo;
-use crate::loom::{self, AtomicWaker, UnsafeCell};
+use crate::loom::{self, UnsafeCell};
 use crate::report::{Report, report};
 use crate::util::panic_message;
 
@@ -44,6 +44,9 @@ pub(crate) struct VTable {
     pub(crate) take: unsafe fn(NonNull<Header>, *mut ()),
     /// Drops the output where it is. Never unwinds.
     pub(crate) drop_output: unsafe fn(NonNull<Header>),
+    /// Takes the task out of its runtime's table of live tasks; true if it was there, and then the
+    /// table's reference is the caller's.
+    pub(crate) unlist: unsafe fn(NonNull<Header>) -> bool,
     /// Frees the cell. Called once, by whoever dropped the last reference.
     pub(crate) free: unsafe fn(NonNull<Header>),
 }
@@ -56,22 +59,23 @@ pub(crate) struct Header {
     pub(crate) next: UnsafeCell<Option<NonNull<Header>>>,
     /// The waker of the joiner; see invariant 3 of the state word.
     join_waker: UnsafeCell<Option<Waker>>,
-    /// The waker of the host, if a host polls the job.
-    pub(crate) host: AtomicWaker,
-    /// A word that the backend may use.
+    /// The waker of the host, if a host polls the job; see invariant 4 of the state word.
+    host_waker: UnsafeCell<Option<Waker>>,
+    /// The task's place in the table of live tasks, core's or the backend's own.
     pub(crate) tag: AtomicU32,
     pub(crate) info: TaskInfo,
 }
 
 impl Header {
-    /// The header of a new task, with one reference for its job and one for its join handle.
-    pub(crate) fn new(vtable: &'static VTable, info: TaskInfo) -> Self {
+    /// The header of a new task, with one reference for its job, one for its join handle, and one for
+    /// the table of live tasks if it is to be listed.
+    pub(crate) fn new(vtable: &'static VTable, info: TaskInfo, listed: bool) -> Self {
         Self {
-            state: State::new(),
+            state: State::new(listed),
             vtable,
             next: UnsafeCell::new(None),
             join_waker: UnsafeCell::new(None),
-            host: AtomicWaker::new(),
+            host_waker: UnsafeCell::new(None),
             tag: AtomicU32::new(u32::MAX),
             info,
         }
@@ -115,17 +119,74 @@ pub(crate) fn cancel(header: NonNull<Header>) -> bool {
     first
 }
 
+/// Asks for the future to be dropped without another poll; true if this was the first request.
+pub(crate) fn abort(header: NonNull<Header>) -> bool {
+    let first = deref(&header).state.abort();
+    if first {
+        wake(header);
+    }
+    first
+}
+
 /// Wakes the task: through its host, if a host polls it.
 pub(crate) fn wake(header: NonNull<Header>) {
     loom::assert_unlocked();
     let this = deref(&header);
     if this.state.is_hosted() {
-        // Pairs with the registration before each poll: the host either sees in this poll what was
-        // written before, or is woken for another one.
-        this.host.wake();
+        wake_host(this);
     } else {
         notify(header);
     }
+}
+
+/// Wakes the host through its waker, which stays in its slot.
+fn wake_host(this: &Header) {
+    /// Also if the waker panics, the slot must not stay busy.
+    struct Done<'a>(&'a Header);
+    impl Drop for Done<'_> {
+        fn drop(&mut self) {
+            if !self.0.state.host_woken() {
+                wake_busy_host(self.0);
+            }
+        }
+    }
+    fn wake_busy_host(this: &Header) {
+        let _done = Done(this);
+        // SAFETY: invariant 4 of the state word: the slot is filled, and nobody writes it while this
+        // thread keeps `HOST_BUSY` set.
+        this.host_waker
+            .with(|slot| unsafe { &*slot }.as_ref().map(Waker::wake_by_ref));
+    }
+    if this.state.wake_host() == WakeHost::Wake {
+        wake_busy_host(this);
+    }
+}
+
+/// Stores the host's waker for the poll that is about to begin; called by the poller only.
+pub(crate) fn register_host(header: &NonNull<Header>, waker: &Waker) {
+    let this = deref(header);
+    if this.state.has_host_waker() {
+        // SAFETY: invariant 4: only the poller writes the slot; others at most read it now.
+        let same = this.host_waker.with(|slot| {
+            unsafe { &*slot }
+                .as_ref()
+                .is_some_and(|old| old.will_wake(waker))
+        });
+        if same {
+            return;
+        }
+        if !this.state.unset_host_waker() {
+            // Somebody is waking the old waker. Come again, when the slot is free.
+            return waker.wake_by_ref();
+        }
+    }
+    let fresh = Some(waker.clone());
+    // SAFETY: invariant 4: `HOST_WAKER` is clear, and this is the poller.
+    let old = this
+        .host_waker
+        .with_mut(|slot| unsafe { std::mem::replace(&mut *slot, fresh) });
+    this.state.set_host_waker();
+    drop(old);
 }
 
 /// Polls the future; the caller holds the job.
@@ -148,7 +209,14 @@ pub(crate) fn abandon(header: NonNull<Header>) {
 /// The caller holds the job and has stored the output.
 pub(crate) fn complete(header: NonNull<Header>) {
     let this = deref(&header);
-    let completed = this.state.complete();
+    // SAFETY: invariant 2; the task ends here, once.
+    let listed = unsafe { (this.vtable.unlist)(header) };
+    let completed = this.state.complete(listed);
+    if completed.host_waker {
+        // SAFETY: invariant 4: nobody was busy with it, and nobody begins after `COMPLETE`.
+        let waker = this.host_waker.with_mut(|slot| unsafe { (*slot).take() });
+        drop(waker);
+    }
     if completed.join_waker {
         // SAFETY: invariant 3 of the state word: `JOIN_WAKER` was set at the moment of completion,
         // so the slot belongs to the completer, and the handle cannot clear the bit any more.

@@ -1,4 +1,4 @@
-//! The state word of a task: six bits and a count of references.
+//! The state word of a task: ten bits and a count of references.
 //!
 //! # PROTOCOL
 //!
@@ -13,6 +13,13 @@
 //! A job that a host polls as a future never leaves the first state: it keeps `NOTIFIED`, has
 //! `HOSTED`, and is woken through the host's waker, so core's own scheduling is out of the way.
 //!
+//! The host's waker is in a slot that only the poller writes. `HOST_WAKER` says that it is filled.
+//! Whoever wants to wake the host sets `HOST_BUSY`, uses the waker by reference, and clears the bit;
+//! a second one who comes meanwhile leaves `HOST_AGAIN`, and the first wakes once more for it. The
+//! poller replaces the waker, if it changed, after clearing `HOST_WAKER`, which it may only while
+//! nobody is busy; if somebody is, it wakes itself instead. A request made while `HOST_WAKER` is clear
+//! needs no wake: the poller looks at the word after it has filled the slot, in the same poll.
+//!
 //! # Invariants
 //!
 //! 1. There is at most one `Job` per task. It exists while `NOTIFIED` or `RUNNING` is set, and
@@ -24,7 +31,9 @@
 //! 3. The join waker is written only by the join handle while `JOIN_WAKER` is clear and `COMPLETE`
 //!    is clear, and read and emptied only by the completer that finds `JOIN_WAKER` set. Clearing
 //!    `JOIN_WAKER` fails once `COMPLETE` is set.
-//! 4. The memory is freed by whoever drops the last reference.
+//! 4. The host's waker is written only by the poller while `HOST_WAKER` is clear, or by the last
+//!    reference; it is read only by the poller and by whoever set `HOST_BUSY`.
+//! 5. The memory is freed by whoever drops the last reference.
 //!
 //! Every transition is one atomic operation with acquire and release: what was written before it
 //! by either side is seen after it by the other. `is_complete` is an acquire load that pairs with
@@ -49,8 +58,16 @@ const HANDLE: usize = 1 << 4;
 const JOIN_WAKER: usize = 1 << 5;
 /// A host polls the job as a future, with wakers of its own.
 const HOSTED: usize = 1 << 6;
+/// The slot of the host's waker is filled.
+const HOST_WAKER: usize = 1 << 7;
+/// Somebody uses the host's waker, by reference.
+const HOST_BUSY: usize = 1 << 8;
+/// Somebody else wants the host to be woken once more.
+const HOST_AGAIN: usize = 1 << 9;
+/// The future is to be dropped without another poll.
+const ABORT: usize = 1 << 10;
 /// One reference.
-const REF: usize = 1 << 7;
+const REF: usize = 1 << 11;
 
 /// More references than this are a leak that is about to become unsound.
 const MAX_REFS: usize = isize::MAX as usize;
@@ -82,15 +99,38 @@ pub(crate) struct Completed {
     pub(crate) handle: bool,
     /// The waker of the joiner is in its slot, and belongs to the completer.
     pub(crate) join_waker: bool,
+    /// The waker of the host is in its slot, and belongs to the completer.
+    pub(crate) host_waker: bool,
+}
+
+/// What somebody who wants to wake the host has to do.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum WakeHost {
+    /// Nothing: the poller will look, or somebody who is busy will wake once more.
+    Nothing,
+    /// Use the waker, then call `host_woken`.
+    Wake,
+}
+
+/// What was asked of a task.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked {
+    /// To end.
+    pub(crate) cancel: bool,
+    /// To end without another poll.
+    pub(crate) abort: bool,
 }
 
 /// The state word.
 pub(crate) struct State(AtomicUsize);
 
 impl State {
-    /// A new task: its job exists and its join handle exists.
-    pub(crate) fn new() -> Self {
-        Self(AtomicUsize::new(NOTIFIED | HANDLE | (2 * REF)))
+    /// A new task: its job exists and its join handle exists; a third reference, if it is listed, is
+    /// for the table of live tasks.
+    pub(crate) fn new(listed: bool) -> Self {
+        Self(AtomicUsize::new(
+            NOTIFIED | HANDLE | ((2 + usize::from(listed)) * REF),
+        ))
     }
 
     /// The run begins: the job is not queued any more, and wakes count for the next run.
@@ -125,16 +165,36 @@ impl State {
         }
     }
 
-    /// The output is stored.
-    pub(crate) fn complete(&self) -> Completed {
-        #[cfg(kumi_fault = "complete_relaxed")]
-        let old = self.0.fetch_or(COMPLETE, Ordering::Relaxed);
-        #[cfg(not(kumi_fault = "complete_relaxed"))]
-        let old = self.0.fetch_or(COMPLETE, Ordering::AcqRel);
-        debug_assert_eq!(old & COMPLETE, 0, "{old:#b}");
-        Completed {
-            handle: old & HANDLE != 0,
-            join_waker: old & JOIN_WAKER != 0,
+    /// The output is stored; gives the table's reference back if the task was listed.
+    pub(crate) fn complete(&self, listed: bool) -> Completed {
+        let mut old = self.0.load(Ordering::Relaxed);
+        loop {
+            debug_assert_eq!(old & COMPLETE, 0, "{old:#b}");
+            let mut new = old | COMPLETE;
+            let host_waker = old & (HOST_WAKER | HOST_BUSY) == HOST_WAKER;
+            if host_waker {
+                new &= !HOST_WAKER;
+            }
+            if listed {
+                new -= REF;
+            }
+            #[cfg(kumi_fault = "complete_relaxed")]
+            let order = Ordering::Relaxed;
+            #[cfg(not(kumi_fault = "complete_relaxed"))]
+            let order = Ordering::AcqRel;
+            match self
+                .0
+                .compare_exchange_weak(old, new, order, Ordering::Relaxed)
+            {
+                Ok(_) => {
+                    return Completed {
+                        handle: old & HANDLE != 0,
+                        join_waker: old & JOIN_WAKER != 0,
+                        host_waker,
+                    };
+                }
+                Err(now) => old = now,
+            }
         }
     }
 
@@ -172,10 +232,76 @@ impl State {
         }
     }
 
-    /// Marks that a host polls the job.
-    pub(crate) fn host(&self) {
-        if self.0.load(Ordering::Relaxed) & HOSTED == 0 {
-            self.0.fetch_or(HOSTED, Ordering::AcqRel);
+    /// Whether the slot of the host's waker is filled (asked by the poller only).
+    pub(crate) fn has_host_waker(&self) -> bool {
+        self.0.load(Ordering::Acquire) & HOST_WAKER != 0
+    }
+
+    /// The poller has filled the slot of the host's waker.
+    pub(crate) fn set_host_waker(&self) {
+        self.0.fetch_or(HOSTED | HOST_WAKER, Ordering::AcqRel);
+    }
+
+    /// The poller wants to write the slot of the host's waker; false if somebody is using it.
+    pub(crate) fn unset_host_waker(&self) -> bool {
+        let mut old = self.0.load(Ordering::Relaxed);
+        while old & HOST_BUSY == 0 {
+            let (new, order) = (old & !HOST_WAKER, Ordering::AcqRel);
+            match self
+                .0
+                .compare_exchange_weak(old, new, order, Ordering::Relaxed)
+            {
+                Ok(_) => return true,
+                Err(now) => old = now,
+            }
+        }
+        false
+    }
+
+    /// Somebody wants to wake the host.
+    pub(crate) fn wake_host(&self) -> WakeHost {
+        let mut old = self.0.load(Ordering::Acquire);
+        while old & HOST_WAKER != 0 && old & COMPLETE == 0 {
+            let busy = old & HOST_BUSY != 0;
+            let new = if busy {
+                old | HOST_AGAIN
+            } else {
+                old | HOST_BUSY
+            };
+            let order = Ordering::AcqRel;
+            match self
+                .0
+                .compare_exchange_weak(old, new, order, Ordering::Acquire)
+            {
+                Ok(_) if busy => return WakeHost::Nothing,
+                Ok(_) => return WakeHost::Wake,
+                Err(now) => old = now,
+            }
+        }
+        WakeHost::Nothing
+    }
+
+    /// The host was woken; false if it has to be woken once more.
+    pub(crate) fn host_woken(&self) -> bool {
+        let mut old = self.0.load(Ordering::Relaxed);
+        loop {
+            debug_assert_ne!(old & HOST_BUSY, 0, "{old:#b}");
+            let again = old & HOST_AGAIN != 0;
+            #[cfg(kumi_fault = "host_again_lost")]
+            let again = false;
+            let new = if again {
+                old & !HOST_AGAIN
+            } else {
+                old & !(HOST_BUSY | HOST_AGAIN)
+            };
+            let order = Ordering::AcqRel;
+            match self
+                .0
+                .compare_exchange_weak(old, new, order, Ordering::Relaxed)
+            {
+                Ok(_) => return !again,
+                Err(now) => old = now,
+            }
         }
     }
 
@@ -185,14 +311,29 @@ impl State {
         old & (CANCEL | COMPLETE) == 0
     }
 
+    /// Asks for the future to be dropped; true if it was not asked for before and the task is alive.
+    pub(crate) fn abort(&self) -> bool {
+        let old = self.0.fetch_or(ABORT, Ordering::AcqRel);
+        old & (ABORT | COMPLETE) == 0
+    }
+
     /// Whether a host polls the job.
     pub(crate) fn is_hosted(&self) -> bool {
         self.0.load(Ordering::Acquire) & HOSTED != 0
     }
 
+    /// What was asked of the task.
+    pub(crate) fn asked(&self) -> Asked {
+        let word = self.0.load(Ordering::Acquire);
+        Asked {
+            cancel: word & CANCEL != 0,
+            abort: word & ABORT != 0,
+        }
+    }
+
     /// Whether cancellation was asked for.
     pub(crate) fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Acquire) & CANCEL != 0
+        self.asked().cancel
     }
 
     /// Whether the task has ended. Acquire: pairs with `complete`.

@@ -2,6 +2,7 @@
 #![allow(unsafe_code, reason = "the auto traits of the pointer; see each impl")]
 
 use std::fmt;
+use std::mem::ManuallyDrop;
 use std::num::NonZeroU64;
 use std::panic::Location;
 use std::ptr::NonNull;
@@ -111,6 +112,21 @@ impl Task {
         Self(*header)
     }
 
+    /// Takes over one reference.
+    pub(crate) fn from_raw(header: NonNull<Header>) -> Self {
+        Self(header)
+    }
+
+    /// Gives the reference up to the caller.
+    pub(crate) fn into_raw(self) -> NonNull<Header> {
+        ManuallyDrop::new(self).0
+    }
+
+    /// Sets the task's place in the table of live tasks.
+    pub(crate) fn set_tag(&self, tag: u32) {
+        self.header().tag.store(tag, Ordering::Relaxed);
+    }
+
     fn header(&self) -> &Header {
         header::deref(&self.0)
     }
@@ -143,6 +159,15 @@ impl Task {
     #[must_use]
     pub fn is_cancel_requested(&self) -> bool {
         self.header().state.is_cancelled()
+    }
+
+    /// Asks for the task's future to be dropped without another poll: the hard way.
+    ///
+    /// For the shutdown of a backend; everybody else wants [`cancel`](Self::cancel). The joiner gets
+    /// "cancelled"; if nobody had asked the task to end before, its loss is reported. Returns whether
+    /// this was the first request and the task was alive.
+    pub fn abort(&self) -> bool {
+        header::abort(self.0)
     }
 
     /// Makes the task be polled once more, as its waker would.
