@@ -16,6 +16,9 @@ use measure::{Competitor, Settings};
 struct Args {
     /// Only the scenarios whose name contains this.
     filter: Option<String>,
+    /// Only this competitor, by its whole name: for a profiler.
+    #[arg(long)]
+    only: Option<String>,
     /// How many rounds.
     #[arg(long, default_value_t = 41)]
     rounds: usize,
@@ -60,6 +63,10 @@ fn main() -> std::io::Result<()> {
         });
     }
     for scenario in &mut scenarios {
+        if let Some(only) = &args.only {
+            scenario.competitors.retain(|who| who.name == only);
+            scenario.competitors.iter_mut().for_each(|who| who.base = who.name);
+        }
         if args
             .filter
             .as_ref()

@@ -41,6 +41,14 @@ impl Wake for Main {
     }
 }
 
+impl Main {
+    /// Whether main was woken since the last call.
+    fn take_woken(&self) -> bool {
+        // The look is free; the swap, which is not, orders what the waker did before the poll.
+        self.woken.load(Ordering::Relaxed) && self.woken.swap(false, Ordering::SeqCst)
+    }
+}
+
 /// Gives the driver's half back, also when a panic leaves the loop.
 struct Return<'a> {
     shared: &'a Shared,
@@ -125,7 +133,7 @@ impl Turn<'_> {
                 self.cleared = true;
                 self.drive.with(here::Here::take).clear();
             }
-            if self.main.woken.swap(false, Ordering::SeqCst) {
+            if self.main.take_woken() {
                 ran += 1;
                 if let Poll::Ready(value) = future.as_mut().poll(cx) {
                     return Poll::Ready(value);

@@ -1,1 +1,63 @@
-//! Kumi.
+//! The suite that certifies a backend: one test for each clause of the contract.
+//!
+//! Whoever implements [`Runtime`](kumi_core::runtime::Runtime) adds this crate as a dev-dependency
+//! and writes one file, `tests/conformance.rs`:
+//!
+//! ```
+//! # mod my_runtime { pub use kumi_sim::Sim as MyRuntime; }
+//! use my_runtime::MyRuntime;
+//!
+//! kumi_conformance::suite!(mod my_runtime_passes, || MyRuntime::new());
+//! ```
+//!
+//! [`suite!`] is for every runtime, [`local_suite!`] for one that implements
+//! [`SpawnLocal`](kumi_core::runtime::SpawnLocal), [`io_suite!`] for one that implements
+//! [`Io`](kumi_core::runtime::Io). Each expands to a module with one `#[test]` per case, so the usual
+//! filters work: `cargo test --test conformance cancel::`.
+//!
+//! A runtime that cannot do everything, or a simulator that has a seed, implements [`Harness`]:
+//!
+//! ```
+//! # mod my_runtime { pub use kumi_sim::Sim as MyRuntime; }
+//! use kumi_conformance::{Capability, Harness};
+//! use kumi_core::runtime::Owned;
+//! use my_runtime::MyRuntime;
+//!
+//! struct Mine;
+//!
+//! impl Harness for Mine {
+//!     type Runtime = MyRuntime;
+//!
+//!     fn fresh(&self, _round: u64) -> Owned<MyRuntime> {
+//!         MyRuntime::new()
+//!     }
+//!
+//!     fn lacks(&self) -> &[Capability] {
+//!         &[Capability::ForeignThreads, Capability::ParallelBlocking]
+//!     }
+//! }
+//!
+//! kumi_conformance::suite!(mod my_runtime_passes, Mine);
+//! ```
+//!
+//! # What a failure says
+//!
+//! The first line of a case's docs in [`cases`] is the clause that was broken.
+//! A case that has not ended after thirty seconds fails by its name; a lost wake-up looks like that.
+//! With several [rounds](Harness::rounds), the failing one is named, so that a seed can be replayed.
+//!
+//! # What the suite does to its process
+//!
+//! It takes the hook of [`kumi_core::report`] over, to read what core reports about its tasks.
+//! Cases run beside each other, as `#[test]`s do; each has a runtime of its own.
+#![forbid(unsafe_code)]
+
+pub mod cases;
+mod check;
+mod harness;
+mod probe;
+mod reports;
+mod suite;
+
+pub use check::{Fresh, check, run};
+pub use harness::{Capability, Harness};

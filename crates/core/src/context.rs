@@ -48,6 +48,7 @@ pub(crate) struct Frame<'a> {
 
 impl<'a> Frame<'a> {
     /// A frame for a poll of `task`, whose runtime is found through `source`.
+    #[inline]
     pub(crate) fn new(
         source: &'a dyn AmbientSource,
         task: Option<&'a NonNull<Header>>,
@@ -65,12 +66,14 @@ thread_local! {
 struct Restore(*const Frame<'static>);
 
 impl Drop for Restore {
+    #[inline]
     fn drop(&mut self) {
         let _ = CURRENT.try_with(|current| current.set(self.0));
     }
 }
 
 /// Runs `f` with `frame` as the current one.
+#[inline]
 pub(crate) fn enter<T>(frame: &Frame<'_>, f: impl FnOnce() -> T) -> T {
     let erased = ptr::from_ref(frame).cast::<Frame<'static>>();
     // In a thread that is being torn down there is no slot: code then finds no runtime.

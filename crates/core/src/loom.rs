@@ -104,6 +104,7 @@ impl<T> Mutex<T> {
     }
 
     /// Waits for the lock and takes it.
+    #[inline]
     pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
         let guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         #[cfg(debug_assertions)]

@@ -22,6 +22,7 @@ mod cell;
 mod error;
 mod home;
 mod join;
+mod recycle;
 
 pub use crate::context::current_task;
 pub use crate::runtime::{Task, TaskId, TaskInfo};

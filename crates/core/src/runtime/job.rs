@@ -54,14 +54,17 @@ unsafe impl Sync for Job {}
 
 impl Job {
     /// Makes a job of one reference to a cell whose state says that a job exists.
+    #[inline]
     pub(crate) fn new(header: NonNull<Header>) -> Self {
         Self(header)
     }
 
+    #[inline]
     fn into_raw(self) -> NonNull<Header> {
         ManuallyDrop::new(self).0
     }
 
+    #[inline]
     fn header(&self) -> &Header {
         header::deref(&self.0)
     }
@@ -110,6 +113,7 @@ impl Job {
     /// Returns the word of a backend that keeps its own table of live tasks, `u32::MAX` until it was
     /// set.
     #[must_use]
+    #[inline]
     pub fn tag(&self) -> u32 {
         self.header().tag()
     }

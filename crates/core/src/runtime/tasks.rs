@@ -25,9 +25,14 @@ const SHARDS: usize = 8;
 /// An empty shard with more room than this gives its memory back.
 const KEEP: usize = 1024;
 
+/// A part of the table, on cache lines of its own: threads that use different shards do not disturb
+/// each other.
+#[repr(align(128))]
+struct Shard(Mutex<Slab<Task>>);
+
 /// The live tasks of one runtime.
 pub struct Tasks {
-    shards: [Mutex<Slab<Task>>; SHARDS],
+    shards: [Shard; SHARDS],
     /// Woken when a task is added and when a shard becomes empty, while somebody watches.
     watcher: AtomicWaker,
     watched: AtomicBool,
@@ -38,16 +43,17 @@ impl Tasks {
     #[must_use]
     pub fn new() -> Self {
         Self {
-            shards: std::array::from_fn(|_| Mutex::new(Slab::new())),
+            shards: std::array::from_fn(|_| Shard(Mutex::new(Slab::new()))),
             watcher: AtomicWaker::new(),
             watched: AtomicBool::new(false),
         }
     }
 
     /// Lists `task`, and notes its place in its tag.
+    #[inline]
     pub(crate) fn insert(&self, task: Task) {
         let number = task.id().get() as usize % SHARDS;
-        let mut shard = self.shards[number].lock();
+        let mut shard = self.shards[number].0.lock();
         let entry = shard.vacant_entry();
         let place = entry.key() * SHARDS + number;
         task.set_tag(u32::try_from(place).expect("fewer than 2^32 tasks live"));
@@ -57,9 +63,10 @@ impl Tasks {
     }
 
     /// Takes the task out whose tag is `tag`.
+    #[inline]
     pub(crate) fn remove(&self, tag: u32) -> Task {
         let place = tag as usize;
-        let mut shard = self.shards[place % SHARDS].lock();
+        let mut shard = self.shards[place % SHARDS].0.lock();
         let task = shard.remove(place / SHARDS);
         let empty = shard.is_empty();
         if empty && shard.capacity() > KEEP {
@@ -76,7 +83,12 @@ impl Tasks {
     pub fn for_each(&self, visit: &mut dyn FnMut(&Task)) {
         for shard in &self.shards {
             // Copied out first: `visit` is foreign code, and may spawn.
-            let tasks: Vec<Task> = shard.lock().iter().map(|(_, task)| task.clone()).collect();
+            let tasks: Vec<Task> = shard
+                .0
+                .lock()
+                .iter()
+                .map(|(_, task)| task.clone())
+                .collect();
             tasks.iter().for_each(&mut *visit);
         }
     }
@@ -97,7 +109,7 @@ impl Tasks {
         self.watcher.register(cx.waker());
         // Before the look: a change after it, in the order of the shard's lock, sees the flag.
         self.watched.store(true, Ordering::SeqCst);
-        let idle = self.shards.iter().all(|shard| shard.lock().is_empty());
+        let idle = self.shards.iter().all(|shard| shard.0.lock().is_empty());
         if idle { Poll::Ready(()) } else { Poll::Pending }
     }
 
@@ -123,6 +135,7 @@ impl Tasks {
         true
     }
 
+    #[inline]
     fn changed(&self) {
         // Nobody watches before the end of a run.
         if self.watched.load(Ordering::SeqCst) {
@@ -140,7 +153,7 @@ impl Default for Tasks {
 
 impl fmt::Debug for Tasks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let live: usize = self.shards.iter().map(|shard| shard.lock().len()).sum();
+        let live: usize = self.shards.iter().map(|shard| shard.0.lock().len()).sum();
         f.debug_struct("Tasks").field("live", &live).finish()
     }
 }

@@ -20,7 +20,7 @@ use std::pin::Pin;
 use std::ptr::NonNull;
 use std::task::{Context, Poll};
 
-use super::JoinError;
+use super::{JoinError, recycle};
 use crate::context::{self, Frame, Kind};
 use crate::loom::{UnsafeCell, assert_unlocked};
 use crate::report::{Report, report};
@@ -80,7 +80,7 @@ where
     F: Future + Send + 'static,
 {
     let listed = scheduler.tasks().is_some();
-    let cell = Box::new(Cell {
+    let cell = recycle::allocate(Cell {
         header: Header::new(Cell::<S, F>::VTABLE, info, listed),
         scheduler,
         stage: UnsafeCell::new(Stage::Future {
@@ -88,7 +88,7 @@ where
             polled: false,
         }),
     });
-    let header = NonNull::from(Box::leak(cell)).cast::<Header>();
+    let header = cell.cast::<Header>();
     // SAFETY: the cell was just made, and the caller gets the references that keep it.
     let this = unsafe { Cell::<S, F>::of(header) };
     if let Some(tasks) = this.scheduler.tasks() {
@@ -315,7 +315,7 @@ impl<S: Scheduler, F: Future> Cell<S, F> {
     ///
     /// As `VTable::free`.
     unsafe fn free(header: NonNull<Header>) {
-        // SAFETY: the cell was made by `Box::new` in `allocate`, and this is the last pointer to it.
-        drop(unsafe { Box::from_raw(header.cast::<Self>().as_ptr()) });
+        // SAFETY: the cell was made by `allocate`, and this is the last pointer to it.
+        unsafe { recycle::free(header.cast::<Self>()) };
     }
 }

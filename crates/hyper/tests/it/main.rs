@@ -41,6 +41,7 @@ on_every_backend! {
     http2::many_requests_share_one_connection,
     http2::a_service_that_is_not_send_runs_on_its_thread,
     timer::a_client_that_says_nothing_is_cut_off,
+    timer::a_sleep_takes_its_time,
     timer::a_deadline_moves_in_place,
     timer::a_sleep_of_another_timer_is_replaced,
 }

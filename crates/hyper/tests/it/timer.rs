@@ -44,6 +44,13 @@ pub(crate) async fn a_client_that_says_nothing_is_cut_off<R: Io>(rt: R) {
     let _ = raw.read_to_end(&mut rest).await;
 }
 
+pub(crate) async fn a_sleep_takes_its_time<R: Io>(rt: R) {
+    let timer = HyperTimer::new(rt);
+    let start = timer.now();
+    timer.sleep(SHORT).await;
+    assert!(timer.now() - start >= SHORT);
+}
+
 /// Where the sleep lies in memory.
 fn place(sleep: &Pin<Box<dyn Sleep>>) -> *const () {
     std::ptr::from_ref(sleep.as_ref().get_ref()).cast()

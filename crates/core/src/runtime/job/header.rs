@@ -69,6 +69,7 @@ pub(crate) struct Header {
 impl Header {
     /// The header of a new task, with one reference for its job, one for its join handle, and one for
     /// the table of live tasks if it is to be listed.
+    #[inline]
     pub(crate) fn new(vtable: &'static VTable, info: TaskInfo, listed: bool) -> Self {
         Self {
             state: State::new(listed),
@@ -82,6 +83,7 @@ impl Header {
     }
 
     /// Reads the backend's word; the backend orders its own accesses.
+    #[inline]
     pub(crate) fn tag(&self) -> u32 {
         self.tag.load(Ordering::Relaxed)
     }
@@ -95,6 +97,7 @@ pub(crate) fn deref(header: &NonNull<Header>) -> &Header {
 }
 
 /// Gives a reference back, and frees the cell if it was the last.
+#[inline]
 pub(crate) fn drop_ref(header: NonNull<Header>) {
     if deref(&header).state.drop_ref() {
         free(header);
@@ -163,6 +166,7 @@ fn wake_host(this: &Header) {
 }
 
 /// Stores the host's waker for the poll that is about to begin; called by the poller only.
+#[inline]
 pub(crate) fn register_host(header: &NonNull<Header>, waker: &Waker) {
     let this = deref(header);
     if this.state.has_host_waker() {
@@ -190,6 +194,7 @@ pub(crate) fn register_host(header: &NonNull<Header>, waker: &Waker) {
 }
 
 /// Polls the future; the caller holds the job.
+#[inline]
 pub(crate) fn poll(header: NonNull<Header>, cx: &mut Context<'_>) -> Poll<()> {
     let poll = deref(&header).vtable.poll;
     // SAFETY: invariant 2; the caller holds the job, and with it the right to the future.
@@ -207,6 +212,7 @@ pub(crate) fn abandon(header: NonNull<Header>) {
 /// Publishes the stored output, wakes the joiner or drops what nobody will take.
 ///
 /// The caller holds the job and has stored the output.
+#[inline]
 pub(crate) fn complete(header: NonNull<Header>) {
     let this = deref(&header);
     // SAFETY: invariant 2; the task ends here, once.
@@ -250,6 +256,7 @@ pub(crate) fn drop_output(header: NonNull<Header>) {
 }
 
 /// Stores the joiner's waker; false if the task has ended meanwhile. Called by the join handle only.
+#[inline]
 pub(crate) fn register_joiner(header: &NonNull<Header>, waker: &Waker) -> bool {
     let this = deref(header);
     if this.state.has_join_waker() {
@@ -287,6 +294,7 @@ fn take_joiner(this: &Header) -> bool {
 }
 
 /// The join handle goes. Called by it, once, before it gives its reference back.
+#[inline]
 pub(crate) fn release_handle(header: NonNull<Header>, taken: bool) {
     let this = deref(&header);
     if taken {
@@ -305,6 +313,7 @@ static WAKER: RawWakerVTable =
     RawWakerVTable::new(clone_waker, wake_by_value, wake_by_ref, drop_waker);
 
 /// Lends a waker of the task for the length of a poll, without counting a reference.
+#[inline]
 pub(crate) fn lend_waker(header: &NonNull<Header>) -> ManuallyDrop<Waker> {
     let raw = RawWaker::new(header.as_ptr().cast_const().cast(), &WAKER);
     // SAFETY: the functions of `WAKER` keep the contract of `RawWaker`: they are thread-safe, since
@@ -313,6 +322,7 @@ pub(crate) fn lend_waker(header: &NonNull<Header>) -> ManuallyDrop<Waker> {
     ManuallyDrop::new(unsafe { Waker::from_raw(raw) })
 }
 
+#[inline]
 fn from_data(data: *const ()) -> NonNull<Header> {
     NonNull::new(data.cast_mut().cast()).expect("the data of a waker is never null")
 }
@@ -334,6 +344,7 @@ unsafe fn wake_by_ref(data: *const ()) {
 }
 
 /// Wakes the task through a reference that the caller keeps.
+#[inline]
 fn notify(header: NonNull<Header>) {
     let this = deref(&header);
     if this.state.notify() == Notify::Schedule {

@@ -127,6 +127,7 @@ pub(crate) struct State(AtomicUsize);
 impl State {
     /// A new task: its job exists and its join handle exists; a third reference, if it is listed, is
     /// for the table of live tasks.
+    #[inline]
     pub(crate) fn new(listed: bool) -> Self {
         Self(AtomicUsize::new(
             NOTIFIED | HANDLE | ((2 + usize::from(listed)) * REF),
@@ -134,12 +135,14 @@ impl State {
     }
 
     /// The run begins: the job is not queued any more, and wakes count for the next run.
+    #[inline]
     pub(crate) fn start(&self) {
         let old = self.0.fetch_xor(NOTIFIED | RUNNING, Ordering::AcqRel);
         debug_assert_eq!(old & (NOTIFIED | RUNNING | COMPLETE), NOTIFIED, "{old:#b}");
     }
 
     /// The run ended with a pending future.
+    #[inline]
     pub(crate) fn stop(&self) -> Stopped {
         let mut old = self.0.load(Ordering::Relaxed);
         loop {
@@ -166,6 +169,7 @@ impl State {
     }
 
     /// The output is stored; gives the table's reference back if the task was listed.
+    #[inline]
     pub(crate) fn complete(&self, listed: bool) -> Completed {
         let mut old = self.0.load(Ordering::Relaxed);
         loop {
@@ -199,6 +203,7 @@ impl State {
     }
 
     /// Wakes; the caller's reference stays.
+    #[inline]
     pub(crate) fn notify(&self) -> Notify {
         let mut old = self.0.load(Ordering::Relaxed);
         loop {
@@ -233,11 +238,13 @@ impl State {
     }
 
     /// Whether the slot of the host's waker is filled (asked by the poller only).
+    #[inline]
     pub(crate) fn has_host_waker(&self) -> bool {
         self.0.load(Ordering::Acquire) & HOST_WAKER != 0
     }
 
     /// The poller has filled the slot of the host's waker.
+    #[inline]
     pub(crate) fn set_host_waker(&self) {
         self.0.fetch_or(HOSTED | HOST_WAKER, Ordering::AcqRel);
     }
@@ -306,6 +313,7 @@ impl State {
     }
 
     /// Asks for cancellation; true if it was not asked for before and the task is alive.
+    #[inline]
     pub(crate) fn cancel(&self) -> bool {
         let old = self.0.fetch_or(CANCEL, Ordering::AcqRel);
         old & (CANCEL | COMPLETE) == 0
@@ -318,11 +326,13 @@ impl State {
     }
 
     /// Whether a host polls the job.
+    #[inline]
     pub(crate) fn is_hosted(&self) -> bool {
         self.0.load(Ordering::Acquire) & HOSTED != 0
     }
 
     /// What was asked of the task.
+    #[inline]
     pub(crate) fn asked(&self) -> Asked {
         let word = self.0.load(Ordering::Acquire);
         Asked {
@@ -332,36 +342,43 @@ impl State {
     }
 
     /// Whether cancellation was asked for.
+    #[inline]
     pub(crate) fn is_cancelled(&self) -> bool {
         self.asked().cancel
     }
 
     /// Whether the task has ended. Acquire: pairs with `complete`.
+    #[inline]
     pub(crate) fn is_complete(&self) -> bool {
         self.0.load(Ordering::Acquire) & COMPLETE != 0
     }
 
     /// Whether the slot of the join waker is filled (asked by the join handle only).
+    #[inline]
     pub(crate) fn has_join_waker(&self) -> bool {
         self.0.load(Ordering::Acquire) & JOIN_WAKER != 0
     }
 
     /// Hands the filled slot of the join waker to the completer; false if the task has ended.
+    #[inline]
     pub(crate) fn set_join_waker(&self) -> bool {
         self.change_unless_complete(|old| old | JOIN_WAKER)
     }
 
     /// Takes the slot of the join waker back from the completer; false if the task has ended.
+    #[inline]
     pub(crate) fn unset_join_waker(&self) -> bool {
         self.change_unless_complete(|old| old & !JOIN_WAKER)
     }
 
     /// The join handle goes, and with it its waker; false if the task has ended, and then the
     /// output is the handle's to drop.
+    #[inline]
     pub(crate) fn drop_handle(&self) -> bool {
         self.change_unless_complete(|old| old & !(HANDLE | JOIN_WAKER))
     }
 
+    #[inline]
     fn change_unless_complete(&self, change: impl Fn(usize) -> usize) -> bool {
         let mut old = self.0.load(Ordering::Acquire);
         loop {
@@ -380,6 +397,7 @@ impl State {
     }
 
     /// Counts one more reference.
+    #[inline]
     pub(crate) fn add_ref(&self) {
         let old = self.0.fetch_add(REF, Ordering::Relaxed);
         assert!(old <= MAX_REFS, "kumi: too many references to one task");
@@ -387,6 +405,7 @@ impl State {
 
     /// Gives a reference back; true if it was the last.
     #[must_use]
+    #[inline]
     pub(crate) fn drop_ref(&self) -> bool {
         let old = self.0.fetch_sub(REF, Ordering::AcqRel);
         debug_assert!(old >= REF, "{old:#b}");

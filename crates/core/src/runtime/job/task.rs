@@ -17,6 +17,7 @@ pub struct TaskId(NonZeroU64);
 
 impl TaskId {
     /// The next free number.
+    #[inline]
     pub(crate) fn next() -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         // Only uniqueness matters, so no ordering is needed.
@@ -107,26 +108,31 @@ unsafe impl Sync for Task {}
 
 impl Task {
     /// A new reference to the task of `header`, whose holder is borrowed.
+    #[inline]
     pub(crate) fn of(header: &NonNull<Header>) -> Self {
         header::deref(header).state.add_ref();
         Self(*header)
     }
 
     /// Takes over one reference.
+    #[inline]
     pub(crate) fn from_raw(header: NonNull<Header>) -> Self {
         Self(header)
     }
 
     /// Gives the reference up to the caller.
+    #[inline]
     pub(crate) fn into_raw(self) -> NonNull<Header> {
         ManuallyDrop::new(self).0
     }
 
     /// Sets the task's place in the table of live tasks.
+    #[inline]
     pub(crate) fn set_tag(&self, tag: u32) {
         self.header().tag.store(tag, Ordering::Relaxed);
     }
 
+    #[inline]
     fn header(&self) -> &Header {
         header::deref(&self.0)
     }

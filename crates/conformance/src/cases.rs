@@ -1,0 +1,32 @@
+//! The cases, one file per subject; the first line of each case is the clause that it checks.
+//!
+//! The clauses themselves stand in [`kumi_core::runtime`] and [`kumi_core::task`].
+//! An `async` case runs inside the `block_on` of a fresh runtime; one that takes [`Fresh`] starts and
+//! ends runtimes itself.
+//!
+//! Cases lean on nothing but the contract: no order of tasks is assumed, a task may be polled once too
+//! often, and no upper bound of real time is asserted.
+//!
+//! [`Fresh`]: crate::Fresh
+
+pub mod ambient;
+pub mod block_on;
+pub mod blocking;
+pub mod cancel;
+pub mod clock;
+pub mod drop;
+pub mod erased;
+#[cfg(unix)]
+pub mod io;
+pub mod join;
+pub mod live;
+pub mod local;
+#[cfg(unix)]
+pub mod net;
+pub mod panic;
+pub mod run;
+pub mod shutdown;
+pub mod spawn;
+pub mod threads;
+pub mod timeout;
+pub mod wake;

@@ -1,0 +1,71 @@
+//! Values that notice being dropped: when, how often, on which thread, inside which task.
+
+use std::sync::{Arc, Mutex};
+use std::thread::{self, ThreadId};
+
+use kumi_core::context;
+use kumi_core::runtime::TaskId;
+
+use super::{in_call, lock};
+
+/// A value whose end is noted.
+pub(crate) struct Token(Arc<Mutex<Vec<Dropped>>>);
+
+/// What [`Token`]s noted.
+#[derive(Clone)]
+pub(crate) struct Witness(Arc<Mutex<Vec<Dropped>>>);
+
+/// The end of a token.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Dropped {
+    pub(crate) thread: ThreadId,
+    /// The task inside which it was dropped.
+    pub(crate) task: Option<TaskId>,
+    /// Whether there was an ambient runtime.
+    pub(crate) ambient: bool,
+    /// Whether it was dropped inside a call that a case had marked.
+    pub(crate) in_call: bool,
+}
+
+/// Returns a token and its witness.
+pub(crate) fn token() -> (Token, Witness) {
+    let notes = Arc::default();
+    (Token(Arc::clone(&notes)), Witness(notes))
+}
+
+impl Drop for Token {
+    fn drop(&mut self) {
+        let note = Dropped {
+            thread: thread::current().id(),
+            task: context::current_task().map(|task| task.id()),
+            ambient: context::with_current(|rt| rt.is_some()),
+            in_call: in_call(),
+        };
+        lock(&self.0).push(note);
+    }
+}
+
+impl Witness {
+    /// Another token whose end this witness notes.
+    pub(crate) fn token(&self) -> Token {
+        Token(Arc::clone(&self.0))
+    }
+
+    /// How many tokens were dropped.
+    pub(crate) fn count(&self) -> usize {
+        lock(&self.0).len()
+    }
+
+    /// Whether the token was dropped.
+    pub(crate) fn is_dropped(&self) -> bool {
+        self.count() > 0
+    }
+
+    /// How the one token was dropped.
+    #[track_caller]
+    pub(crate) fn only(&self) -> Dropped {
+        let notes = lock(&self.0).clone();
+        assert_eq!(notes.len(), 1, "dropped exactly once: {notes:?}");
+        notes[0]
+    }
+}
