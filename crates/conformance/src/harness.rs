@@ -49,6 +49,9 @@ pub enum Capability {
     /// Blocking closures run on threads, beside the tasks: one may wait for what a task does. Needs
     /// [`ForeignThreads`](Capability::ForeignThreads). A simulator lacks it.
     ParallelBlocking,
+    /// Time passes by itself, also while tasks run. Virtual time, which moves only when nothing else
+    /// can, lacks it.
+    RealTime,
     /// One thread may enter `block_on` while another one is inside it. A loop that belongs to one
     /// thread lacks it.
     ConcurrentBlockOn,

@@ -51,10 +51,10 @@
 //!
 //! # Is tokio in my program now?
 //!
-//! Its code in part, its runtime not. hyper itself uses `tokio::sync` (channels and a semaphore,
-//! which work on any executor), and HTTP/2 adds `tokio-util`'s codec for h2's frames. Neither starts a
-//! thread, asks for a reactor or needs `#[tokio::main]`: the tests of this crate run HTTP/1 and
-//! HTTP/2 on every backend of Kumi.
+//! Its code in part, its runtime not. hyper itself uses the channels of `tokio::sync`, which work on
+//! any executor, and HTTP/2 adds `tokio-util`, for the codec of its frames. Neither starts a thread,
+//! asks for a reactor or needs `#[tokio::main]`: the tests of this crate run HTTP/1 and HTTP/2 on
+//! every backend that has sockets.
 //! Libraries that need a *running* tokio (reqwest, tonic's own transport, tokio-postgres) do not
 //! become usable by this.
 //!

@@ -1,6 +1,7 @@
 //! What is dropped when, where, and how often.
 
 use std::future::pending;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use kumi_core::combine::yield_now;
@@ -193,21 +194,21 @@ pub async fn a_task_may_own_its_handle<R: Runtime>(rt: R) {
 pub async fn two_tasks_may_own_each_other<R: Runtime>(rt: R) {
     let (a_slot, b_slot) = (Slot::new(), Slot::new());
     let (captured, witness) = token();
-    let both = [captured, witness.token()];
-    let [a, b] = both;
-    let (of_b, of_a) = (b_slot.clone(), a_slot.clone());
-    let first = rt.spawn(async move {
-        let (_a, _other): (_, JoinHandle<()>) = (a, of_b.take().await);
-        pending::<()>().await;
-    });
-    let second = rt.spawn(async move {
-        let (_b, _other): (_, JoinHandle<()>) = (b, of_a.take().await);
-        pending::<()>().await;
-    });
+    let taken = Arc::new(AtomicUsize::new(0));
+    let player = |own: Token, other: Slot<JoinHandle<()>>| {
+        let taken = Arc::clone(&taken);
+        rt.spawn(async move {
+            let (_own, _other) = (own, other.take().await);
+            taken.fetch_add(1, Ordering::Relaxed);
+            pending::<()>().await;
+        })
+    };
+    let first = player(captured, b_slot.clone());
+    let second = player(witness.token(), a_slot.clone());
     let (first_task, second_task) = (first.task(), second.task());
     a_slot.put(first);
     b_slot.put(second);
-    crate::probe::turns(&rt, 10).await;
+    until(|| taken.load(Ordering::Relaxed) == 2).await;
     first_task.cancel();
     until(|| first_task.is_finished() && second_task.is_finished()).await;
     assert_eq!(witness.count(), 2);

@@ -33,6 +33,13 @@ pub(crate) fn token() -> (Token, Witness) {
     (Token(Arc::clone(&notes)), Witness(notes))
 }
 
+impl Token {
+    /// Another token of the same witness.
+    pub(crate) fn like(other: &Self) -> Self {
+        Self(Arc::clone(&other.0))
+    }
+}
+
 impl Drop for Token {
     fn drop(&mut self) {
         let note = Dropped {

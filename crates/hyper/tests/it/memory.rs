@@ -80,8 +80,7 @@ fn writes(wrap: fn(Noting) -> FuturesIo<Noting>) -> Vec<usize> {
     };
     let connection = http1::Builder::new().serve_connection(wrap(stream), service_fn(echo));
     futures_lite::future::block_on(connection).expect("an answer");
-    let noted = notes.lock().expect("no panic").clone();
-    noted
+    notes.lock().expect("no panic").clone()
 }
 
 #[test]

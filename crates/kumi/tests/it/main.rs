@@ -1,0 +1,10 @@
+//! The facade: ambient functions, the choice of a backend, runs, foreign runtimes.
+//!
+//! One binary; each file asks one question.
+
+mod ambient;
+mod choose;
+mod foreign;
+mod macros;
+mod run;
+mod traits;
