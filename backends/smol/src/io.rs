@@ -1,7 +1,6 @@
 //! Readiness of descriptors: `async-io`'s `Async`.
 
 use std::fmt;
-use std::future::Future;
 use std::io;
 use std::task::{Context, Poll, ready};
 
@@ -43,12 +42,10 @@ impl<F: Source> Registered<F> for SmolIo<F> {
         }
     }
 
-    fn ready(&self, direction: Direction) -> impl Future<Output = io::Result<()>> + Send + '_ {
-        async move {
-            match direction {
-                Direction::Read => self.0.readable().await,
-                Direction::Write => self.0.writable().await,
-            }
+    async fn ready(&self, direction: Direction) -> io::Result<()> {
+        match direction {
+            Direction::Read => self.0.readable().await,
+            Direction::Write => self.0.writable().await,
         }
     }
 

@@ -1,7 +1,6 @@
 //! Readiness of descriptors: tokio's `AsyncFd`.
 
 use std::fmt;
-use std::future::Future;
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::task::{Context, Poll, ready};
@@ -70,12 +69,10 @@ impl<F: Source> Registered<F> for TokioIo<F> {
         }
     }
 
-    fn ready(&self, direction: Direction) -> impl Future<Output = io::Result<()>> + Send + '_ {
-        async move {
-            let mut guard = self.0.ready(interest(direction)).await?;
-            guard.retain_ready();
-            Ok(())
-        }
+    async fn ready(&self, direction: Direction) -> io::Result<()> {
+        let mut guard = self.0.ready(interest(direction)).await?;
+        guard.retain_ready();
+        Ok(())
     }
 
     fn try_io<T>(

@@ -1,6 +1,5 @@
 //! [`Backend`] as a runtime that waits for descriptors.
 
-use std::future::Future;
 use std::io;
 use std::task::{Context, Poll};
 
@@ -77,8 +76,8 @@ impl<F: Source> Registered<F> for BackendIo<F> {
         each!(self, io => io.poll_io(cx, direction, op))
     }
 
-    fn ready(&self, direction: Direction) -> impl Future<Output = io::Result<()>> + Send + '_ {
-        async move { each!(self, io => io.ready(direction).await) }
+    async fn ready(&self, direction: Direction) -> io::Result<()> {
+        each!(self, io => io.ready(direction).await)
     }
 
     fn try_io<T>(

@@ -46,7 +46,10 @@ async fn a_task_has_its_name_number_and_place() {
     let task = kumi::spawn_named("answer", async { kumi::current_task().expect("in a task") });
     let (id, line) = (task.id(), line!() - 1);
     assert_eq!(task.name(), Some("answer"));
-    assert_eq!((task.info().location().file(), task.info().location().line()), (file!(), line));
+    assert_eq!(
+        (task.info().location().file(), task.info().location().line()),
+        (file!(), line)
+    );
     let inside = task.await.expect("the task returns");
     assert_eq!((inside.id(), inside.name()), (id, Some("answer")));
 }
@@ -87,7 +90,13 @@ fn two_backends_work_in_one_process_at_the_same_time() {
         assert_eq!(Backend::current().kind(), Some(BackendKind::Loop));
         let there = kumi::enter(&inner, || kumi::spawn(async { Backend::current().kind() }));
         let here = kumi::spawn(async { Backend::current().kind() });
-        assert_eq!(there.await.expect("the task returns"), Some(BackendKind::Tokio));
-        assert_eq!(here.await.expect("the task returns"), Some(BackendKind::Loop));
+        assert_eq!(
+            there.await.expect("the task returns"),
+            Some(BackendKind::Tokio)
+        );
+        assert_eq!(
+            here.await.expect("the task returns"),
+            Some(BackendKind::Loop)
+        );
     });
 }

@@ -92,6 +92,9 @@ fn a_run_inside_a_task_is_refused_with_the_fix() {
             let nested = kumi::spawn(async { kumi::run_on(BackendKind::Sim, async {}) });
             nested.await.expect_err("it panics").to_string()
         });
-        assert!(error.contains("`run` was called inside a task"), "on {kind}: {error}");
+        assert!(
+            error.contains("`run` was called inside a task"),
+            "on {kind}: {error}"
+        );
     }
 }

@@ -170,11 +170,10 @@ fn wake_host(this: &Header) {
 pub(crate) fn register_host(header: &NonNull<Header>, waker: &Waker) {
     let this = deref(header);
     if this.state.has_host_waker() {
-        // SAFETY: invariant 4: only the poller writes the slot; others at most read it now.
         let same = this.host_waker.with(|slot| {
-            unsafe { &*slot }
-                .as_ref()
-                .is_some_and(|old| old.will_wake(waker))
+            // SAFETY: invariant 4: only the poller writes the slot; others at most read it now.
+            let slot = unsafe { &*slot };
+            slot.as_ref().is_some_and(|old| old.will_wake(waker))
         });
         if same {
             return;
