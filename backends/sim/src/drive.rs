@@ -1,24 +1,23 @@
-//! The simulation itself: step after step, until the future of `block_on` is ready.
+//! The driver: step after step, until main is ready.
 
 use std::future::Future;
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Instant;
 
 use kumi_core::context;
-use kumi_core::runtime::{Ran, Spawn};
-use kumi_core::util::wake_all;
+use kumi_core::runtime::Ran;
+use kumi_core::util::{deadline_after, wake_all};
 
-use crate::handle::{Shared, Sim};
-use crate::world::Ready;
+use crate::handle::Sim;
+use crate::report;
+use crate::state::{Next, Ready, Shared};
 
-/// Wakes the future of one `block_on`.
+/// Wakes the main of one call of `block_on`.
 struct Main {
     shared: Arc<Shared>,
-    number: u64,
-    queued: AtomicBool,
+    drive: u64,
 }
 
 impl Wake for Main {
@@ -27,129 +26,128 @@ impl Wake for Main {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        if self.queued.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        let mut world = self.shared.world();
-        // A waker that outlives its `block_on` wakes nobody.
-        if world.driving && world.drive == self.number {
-            world.ready.push_back(Ready::Main);
-        }
-        drop(world);
-        self.shared.changed.notify_one();
+        self.shared.push_main(self.drive);
     }
 }
 
-/// Marks that the simulator is driven, until it is dropped.
-struct Driving<'a>(&'a Shared);
+/// One call of `block_on`, for as long as it lives.
+struct Drive<'a> {
+    shared: &'a Shared,
+    number: u64,
+}
 
-impl Drop for Driving<'_> {
+impl<'a> Drive<'a> {
+    #[track_caller]
+    fn start(shared: &'a Shared) -> Self {
+        shared.own("block_on");
+        let mut state = shared.lock();
+        let nested = state.drive != 0;
+        if !nested {
+            state.drives += 1;
+            state.drive = state.drives;
+        }
+        let number = state.drive;
+        drop(state);
+        assert!(
+            !nested,
+            "`block_on` inside a closure that the same simulator runs: it runs blocking closures on \
+             the thread that drives it, so what is waited for could not run meanwhile. Wait for it \
+             with `.await` in a task, before or after the closure"
+        );
+        Self { shared, number }
+    }
+}
+
+impl Drop for Drive<'_> {
     fn drop(&mut self) {
-        let mut world = self.0.world();
-        world.driving = false;
-        world.ready.retain(|ready| !matches!(ready, Ready::Main));
+        let mut state = self.shared.lock();
+        state.drive = 0;
+        if std::mem::replace(&mut state.main_ready, false) {
+            state.ready.retain(|ready| !matches!(ready, Ready::Main));
+        }
+        // It belonged to this main.
+        let watcher = state.watcher.take();
+        drop(state);
+        drop(watcher);
     }
 }
 
+/// Drives the simulator until `future` is ready.
+#[track_caller]
 pub(crate) fn block_on<F: Future>(sim: &Sim, future: F) -> F::Output {
     context::assert_may_block("block_on");
-    sim.own("block_on");
-    let shared = &sim.0;
-    let number = {
-        let mut world = shared.world();
-        let busy = std::mem::replace(&mut world.driving, true);
-        if busy {
-            drop(world);
-            panic!(
-                "`block_on` on a simulator that this thread already drives: use `.await` instead"
-            );
-        }
-        if world.closed {
-            world.driving = false;
-            drop(world);
-            panic!("`block_on` on a simulator that has been shut down");
-        }
-        world.drive += 1;
-        world.drive
-    };
-    let _driving = Driving(shared);
-    let main = Arc::new(Main {
-        shared: Arc::clone(shared),
-        number,
-        queued: AtomicBool::new(false),
-    });
-    let waker = Waker::from(Arc::clone(&main));
+    let shared = &*sim.shared;
+    let drive = Drive::start(shared);
+    let waker = Waker::from(Arc::new(Main {
+        shared: Arc::clone(&sim.shared),
+        drive: drive.number,
+    }));
+    let mut main = pin!(context::within(sim.clone(), future));
     waker.wake_by_ref();
-    let mut future = pin!(context::within(sim.clone(), future));
+    let mut steps = 0;
     loop {
-        match next(shared) {
+        let mut state = shared.lock();
+        if shared.limits.max_steps == Some(steps) && !state.ready.is_empty() {
+            drop(state);
+            panic!("{}", report::livelock(shared, steps));
+        }
+        let next = state.next();
+        drop(state);
+        let ready = match next {
+            Next::Run(ready) => ready,
+            Next::Wake(due) => {
+                wake_all(due);
+                continue;
+            }
+            Next::Stuck => {
+                if !wait_for_others(shared) {
+                    panic!("{}", report::deadlock(shared));
+                }
+                continue;
+            }
+            Next::Diverged(divergence) => panic!("{divergence}"),
+        };
+        steps += 1;
+        match ready {
             Ready::Main => {
-                main.queued.store(false, Ordering::Release);
-                let poll = future.as_mut().poll(&mut Context::from_waker(&waker));
-                if let Poll::Ready(value) = poll {
-                    return value;
+                let poll = main.as_mut().poll(&mut Context::from_waker(&waker));
+                if let Poll::Ready(output) = poll {
+                    return output;
                 }
             }
             Ready::Job(job) => {
-                let key = job.tag() as usize;
+                let key = job.tag();
                 match job.run() {
                     Ran::Pending => {}
-                    Ran::Again(job) => sim.spawn_job(job),
-                    Ran::Ended => forget(shared, key),
+                    Ran::Again(job) => shared.push(job),
+                    Ran::Ended => shared.forget(key),
                 }
             }
-            Ready::Blocking(job, key) => {
+            Ready::Blocking(key, job) => {
                 job.run();
-                forget(shared, key);
+                shared.forget(key);
             }
         }
     }
 }
 
-/// Takes an ended task out of the world.
-fn forget(shared: &Shared, key: usize) {
-    let (task, woken) = shared.world().remove(key);
-    drop(task);
-    if let Some(watcher) = woken {
-        watcher.wake();
-    }
-}
-
-/// What runs next; moves time, or waits for other threads, until there is something.
-fn next(shared: &Shared) -> Ready {
-    let mut patient_since: Option<Instant> = None;
-    loop {
-        let mut world = shared.world();
-        if let Some(ready) = world.next() {
-            let steps = world.steps;
-            if shared.max_steps.is_some_and(|max| steps > max) {
-                let waits = world.who_waits();
-                drop(world);
-                drop(ready);
-                panic!("no end after {} steps; alive are:{waits}", steps - 1);
-            }
-            return ready;
+/// Blocks this thread, for real, until another one has left something to do; false if none did within
+/// the limit.
+fn wait_for_others(shared: &Shared) -> bool {
+    let until = deadline_after(Instant::now(), shared.limits.patience);
+    let mut state = shared.lock();
+    state.listening = true;
+    let found = loop {
+        if !state.ready.is_empty() || state.time.next().is_some() {
+            break true;
         }
-        if let Some(due) = world.pass_time() {
-            drop(world);
-            wake_all(due);
-            continue;
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            break false;
         }
-        let since = *patient_since.get_or_insert_with(Instant::now);
-        let Some(left) = shared
-            .patience
-            .checked_sub(since.elapsed())
-            .filter(|d| !d.is_zero())
-        else {
-            let waits = world.who_waits();
-            drop(world);
-            panic!("deadlock: nothing can run and no timer is set; these wait:{waits}");
-        };
-        drop(
-            shared
-                .changed
-                .wait_timeout(world, left)
-                .unwrap_or_else(PoisonError::into_inner),
-        );
-    }
+        let waited = shared.bell().wait_timeout(state, left);
+        state = waited.unwrap_or_else(PoisonError::into_inner).0;
+    };
+    state.listening = false;
+    found
 }

@@ -2,9 +2,8 @@
 
 use std::fmt;
 use std::future::Future;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use kumi_core::runtime::{
@@ -13,33 +12,22 @@ use kumi_core::runtime::{
 };
 
 use crate::drive;
-use crate::schedule::{Chooser, Schedule, Trace};
+use crate::schedule::{Chooser, Schedule};
 use crate::sleep::SimSleep;
-use crate::world::World;
+use crate::state::{Limits, Shared};
+use crate::time::Time;
+use crate::trace::Trace;
 
 /// A handle to a simulator.
 ///
 /// See the [crate's docs](crate) for what it does and what ends it.
 #[derive(Clone)]
-pub struct Sim(pub(crate) Arc<Shared>);
-
-/// What the handles share.
-pub(crate) struct Shared {
-    world: Mutex<World>,
-    /// Something became ready while the simulator waited for other threads.
-    pub(crate) changed: Condvar,
-    pub(crate) patience: Duration,
-    pub(crate) max_steps: Option<u64>,
-}
-
-impl Shared {
-    pub(crate) fn world(&self) -> MutexGuard<'_, World> {
-        self.world.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+pub struct Sim {
+    pub(crate) shared: Arc<Shared>,
 }
 
 impl Sim {
-    /// Makes a simulator that runs things in the order of waking.
+    /// Makes a simulator with [`Schedule::Fifo`]; dropping the result shuts it down.
     #[allow(
         clippy::new_ret_no_self,
         reason = "the owner dereferences to the handle"
@@ -48,7 +36,29 @@ impl Sim {
         Self::builder().build()
     }
 
-    /// Makes a simulator that draws every choice from `seed`.
+    /// Makes a simulator with [`Schedule::Random`]; dropping the result shuts it down.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kumi_core::combine::yield_now;
+    /// use kumi_core::runtime::Runtime;
+    /// use kumi_core::task::SpawnExt;
+    /// use kumi_sim::Sim;
+    ///
+    /// let trace = |seed| {
+    ///     let sim = Sim::with_seed(seed);
+    ///     let tasks: Vec<_> = (0..5).map(|_| sim.spawn(yield_now())).collect();
+    ///     sim.block_on(async {
+    ///         for task in tasks {
+    ///             task.await.unwrap();
+    ///         }
+    ///     });
+    ///     sim.trace()
+    /// };
+    /// assert_eq!(trace(1), trace(1));
+    /// assert_ne!(trace(1), trace(2));
+    /// ```
     pub fn with_seed(seed: u64) -> Owned<Self> {
         Self::builder().schedule(Schedule::Random(seed)).build()
     }
@@ -57,51 +67,47 @@ impl Sim {
     pub fn builder() -> Builder {
         Builder {
             schedule: Schedule::Fifo,
-            offset: Duration::ZERO,
-            patience: Duration::ZERO,
-            max_steps: None,
+            start_offset: Duration::ZERO,
+            limits: Limits {
+                patience: Duration::ZERO,
+                max_steps: None,
+            },
         }
     }
 
-    /// Returns the choices so far; [`Schedule::Replay`] repeats them.
+    /// Returns the choices that were taken so far, over all calls of `block_on`.
+    ///
+    /// # Examples
+    ///
+    /// A run is repeated from its trace:
+    ///
+    /// ```
+    /// use kumi_core::runtime::Runtime;
+    /// use kumi_core::task::SpawnExt;
+    /// use kumi_sim::{Schedule, Sim};
+    ///
+    /// let run = |schedule| {
+    ///     let sim = Sim::builder().schedule(schedule).build();
+    ///     let (a, b) = (sim.spawn(async {}), sim.spawn(async {}));
+    ///     sim.block_on(async { (a.await.unwrap(), b.await.unwrap()) });
+    ///     sim.trace()
+    /// };
+    /// let trace = run(Schedule::Random(7));
+    /// assert_eq!(run(Schedule::Replay(trace.clone())), trace);
+    /// ```
     #[must_use]
     pub fn trace(&self) -> Trace {
-        self.0.world().chooser.trace()
-    }
-
-    /// Returns a number over all steps so far: equal if the runs were.
-    #[must_use]
-    pub fn fingerprint(&self) -> u64 {
-        self.0.world().fingerprint()
-    }
-
-    /// Returns how many steps were made.
-    #[must_use]
-    pub fn steps(&self) -> u64 {
-        self.0.world().steps
-    }
-
-    /// Makes this thread the simulator's, if it has none yet; panics if it has another.
-    #[track_caller]
-    pub(crate) fn own(&self, what: &str) {
-        let here = thread::current().id();
-        let owner = *self.0.world().owner.get_or_insert(here);
-        assert!(
-            owner == here,
-            "`{what}` on a simulator that belongs to another thread: it stays on the thread that \
-             first drove it. Make a simulator of this thread's own"
-        );
+        self.shared.lock().trace.clone()
     }
 }
 
 impl fmt::Debug for Sim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let world = self.0.world();
+        let state = self.shared.lock();
         f.debug_struct("Sim")
-            .field("ready", &world.ready.len())
-            .field("timers", &world.timers.len())
-            .field("live", &world.live.len())
-            .field("steps", &world.steps)
+            .field("ready", &state.ready.len())
+            .field("live", &state.live.len())
+            .field("closed", &state.closed)
             .finish_non_exhaustive()
     }
 }
@@ -111,38 +117,43 @@ impl fmt::Debug for Sim {
 #[must_use = "a builder does nothing until it builds"]
 pub struct Builder {
     schedule: Schedule,
-    offset: Duration,
-    patience: Duration,
-    max_steps: Option<u64>,
+    start_offset: Duration,
+    limits: Limits,
 }
 
 impl Builder {
-    /// Sets how the simulator chooses what runs next; in the order of waking by default.
+    /// Sets who runs next, of all that is ready. [`Schedule::Fifo`] by default.
     pub fn schedule(mut self, schedule: Schedule) -> Self {
         self.schedule = schedule;
         self
     }
 
-    /// Starts the clock this much later, to test code near the limits of some counter.
-    pub fn start_offset(mut self, offset: Duration) -> Self {
-        self.offset = offset;
-        self
-    }
-
-    /// Sets for how long, in real time, the simulator waits for a wake from another thread before it
-    /// reports a deadlock; not at all by default.
+    /// Sets how long after its base the clock starts. Zero by default.
     ///
-    /// For tests in which real threads take part. The order of their wakes is real, so such a test is
-    /// not deterministic.
-    pub fn patience(mut self, patience: Duration) -> Self {
-        self.patience = patience;
+    /// All simulators of a process have the same base, so two that start with the same offset show the
+    /// same instants. Code that keeps to the runtime's clock behaves the same at every offset.
+    pub fn start_offset(mut self, offset: Duration) -> Self {
+        self.start_offset = offset;
         self
     }
 
-    /// Makes `block_on` panic, with a report, after this many steps: for programs that may run for
-    /// ever. No limit by default.
+    /// Sets how long, in real time, a deadlocked `block_on` waits for another thread to wake something
+    /// before it panics. Zero by default.
+    ///
+    /// For programs with threads of their own. It gives determinism up: when such a thread comes is not
+    /// in the trace. Only a deadlock is waited out: while a sleep is armed, virtual time jumps to its
+    /// end and does not wait for other threads.
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.limits.patience = patience;
+        self
+    }
+
+    /// Sets how many steps one `block_on` may take before it panics with a report of a livelock.
+    /// No limit by default.
+    ///
+    /// A step is one poll of main or of a task, or one blocking closure.
     pub fn max_steps(mut self, steps: u64) -> Self {
-        self.max_steps = Some(steps);
+        self.limits.max_steps = Some(steps);
         self
     }
 
@@ -150,33 +161,19 @@ impl Builder {
     ///
     /// # Panics
     ///
-    /// If the offset is more than the platform's clock can represent.
+    /// If the clock of this machine cannot count up to the start offset.
     pub fn build(self) -> Owned<Sim> {
-        let base = Instant::now().checked_add(self.offset);
-        let now = base.expect("the offset is more than the clock can represent");
-        let shared = Shared {
-            world: Mutex::new(World::new(now, Chooser::new(self.schedule))),
-            changed: Condvar::new(),
-            patience: self.patience,
-            max_steps: self.max_steps,
-        };
-        Owned::new(Sim(Arc::new(shared)))
+        let time = Time::starting_at(self.start_offset);
+        let shared = Shared::new(time, Chooser::new(self.schedule), self.limits);
+        Owned::new(Sim {
+            shared: Arc::new(shared),
+        })
     }
 }
 
 impl Spawn for Sim {
     fn spawn_job(&self, job: Job) {
-        let mut world = self.0.world();
-        if world.closed {
-            drop(world);
-            return drop(job);
-        }
-        let woken = world.push(job);
-        drop(world);
-        self.0.changed.notify_one();
-        if let Some(watcher) = woken {
-            watcher.wake();
-        }
+        self.shared.push(job);
     }
 
     fn ambient(&self) -> Option<Ambient<'_>> {
@@ -185,28 +182,16 @@ impl Spawn for Sim {
 }
 
 impl SpawnLocal for Sim {
-    /// # Panics
-    ///
-    /// On a thread that is not the simulator's.
+    #[track_caller]
     fn spawn_local_job(&self, job: LocalJob) {
-        self.own("spawn_local");
-        self.spawn_job(job.into_job());
+        self.shared.own("spawn_local");
+        self.shared.push(job.into_job());
     }
 }
 
 impl SpawnBlocking for Sim {
     fn spawn_blocking_job(&self, job: BlockingJob) {
-        let mut world = self.0.world();
-        if world.closed {
-            drop(world);
-            return drop(job);
-        }
-        let woken = world.push_blocking(job);
-        drop(world);
-        self.0.changed.notify_one();
-        if let Some(watcher) = woken {
-            watcher.wake();
-        }
+        self.shared.push_blocking(job);
     }
 }
 
@@ -214,56 +199,42 @@ impl Clock for Sim {
     type Sleep = SimSleep;
 
     fn now(&self) -> Instant {
-        self.0.world().now
+        self.shared.lock().time.now()
     }
 
     fn sleep_until(&self, at: Instant) -> SimSleep {
-        SimSleep::new(Arc::clone(&self.0), at)
+        SimSleep::new(Arc::clone(&self.shared), at)
     }
 }
 
 impl Runtime for Sim {
     /// # Panics
     ///
-    /// If nothing can run, no timer is set, and `future` is pending: with a report of who waits.
+    /// Inside a task, inside a blocking closure of the same simulator, and on another thread than the
+    /// simulator's; with a report, if a deadlock or a livelock is found; if a
+    /// [replay](Schedule::Replay) takes another path than its trace.
+    #[track_caller]
     fn block_on<F: Future>(&self, future: F) -> F::Output {
         drive::block_on(self, future)
     }
 
     fn for_each_task(&self, visit: &mut dyn FnMut(&Task)) {
-        let tasks: Vec<Task> = self
-            .0
-            .world()
-            .live
-            .iter()
-            .map(|(_, task)| task.clone())
-            .collect();
-        tasks.iter().for_each(visit);
+        // Copied out first: `visit` is foreign code, and may spawn.
+        let tasks = self.shared.lock().live.in_order();
+        tasks.iter().for_each(|(_, task)| visit(task));
     }
 
     fn poll_idle(&self, cx: &mut Context<'_>) -> Poll<()> {
         let waker = cx.waker().clone();
-        let mut world = self.0.world();
-        let old = world.watcher.replace(waker);
-        let idle = world.live.is_empty();
-        drop(world);
+        let mut state = self.shared.lock();
+        let old = state.watcher.replace(waker);
+        let idle = state.live.is_empty();
+        drop(state);
         drop(old);
         if idle { Poll::Ready(()) } else { Poll::Pending }
     }
 
     fn shutdown(&self) {
-        let mut world = self.0.world();
-        world.closed = true;
-        let ready = std::mem::take(&mut world.ready);
-        let live = std::mem::take(&mut world.live);
-        let watcher = world.watcher.take();
-        drop(world);
-        // Destructors and wakers are foreign code: after the lock.
-        drop(ready);
-        drop(watcher);
-        for (_, task) in live {
-            // The queue is closed, so the job that this makes is dropped, and the future with it.
-            task.abort();
-        }
+        self.shared.close();
     }
 }

@@ -1,151 +1,159 @@
-//! Who runs next: schedules, and the trace of what they chose.
+//! Who runs next: [`Schedule`], and the chooser that carries it out.
 
 use std::fmt;
-use std::str::FromStr;
 
-/// How the simulator chooses among the things that can run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+use crate::trace::Trace;
+
+/// Who runs next, of all that is ready.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Schedule {
-    /// In the order of waking, as an event loop does.
+    /// Whoever has been ready for the longest time, as on most real executors.
+    #[default]
     Fifo,
-    /// Any of them, drawn from this seed.
+    /// Anyone, by a generator that starts from this seed: the same seed, the same run.
     Random(u64),
-    /// As recorded; in the order of waking once the record is used up.
+    /// Whoever was chosen in an earlier run; after the end of the trace, as [`Fifo`](Self::Fifo).
+    ///
+    /// So a run that failed is repeated up to its failure, and goes on from there once the program is
+    /// repaired; and a trace may be shortened by hand.
+    /// `block_on` panics where the program shows another number of ready steps than the trace has:
+    /// then it took another path than the program that made the trace.
     Replay(Trace),
 }
 
-/// What a schedule chose, one number for each moment at which there was a choice.
-///
-/// Its text form can be pasted into a test: `"1.0.2".parse::<Trace>()`.
-///
-/// # Examples
-///
-/// ```
-/// use kumi_sim::Trace;
-///
-/// let trace: Trace = "1.0.2".parse().unwrap();
-/// assert_eq!(trace.to_string(), "1.0.2");
-/// ```
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub struct Trace(Vec<u32>);
-
-impl Trace {
-    /// Returns how many choices were made.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Whether there never was a choice.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-impl fmt::Display for Trace {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (place, choice) in self.0.iter().enumerate() {
-            let dot = if place == 0 { "" } else { "." };
-            write!(f, "{dot}{choice}")?;
-        }
-        Ok(())
-    }
-}
-
-impl FromStr for Trace {
-    type Err = ParseTraceError;
-
-    fn from_str(text: &str) -> Result<Self, ParseTraceError> {
-        let parts = text.split('.').filter(|part| !part.is_empty());
-        let choice = |part: &str| {
-            part.trim()
-                .parse()
-                .map_err(|_| ParseTraceError(part.into()))
-        };
-        Ok(Self(parts.map(choice).collect::<Result<_, _>>()?))
-    }
-}
-
-/// The text is no trace: it has this part, which is no number.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ParseTraceError(String);
-
-impl fmt::Display for ParseTraceError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "a trace is numbers with dots between, and `{}` is no number",
-            self.0
-        )
-    }
-}
-
-impl std::error::Error for ParseTraceError {}
-
-/// The schedule at work.
+/// The state of a schedule that is being carried out.
 #[derive(Debug)]
-pub(crate) struct Chooser {
-    schedule: Schedule,
-    random: u64,
-    replayed: usize,
-    trace: Trace,
+pub(crate) enum Chooser {
+    Fifo,
+    Random(SplitMix),
+    Replay(Replay),
 }
 
 impl Chooser {
     pub(crate) fn new(schedule: Schedule) -> Self {
-        let random = match schedule {
-            Schedule::Random(seed) => seed,
-            _ => 0,
-        };
-        Self {
-            schedule,
-            random,
-            replayed: 0,
-            trace: Trace::default(),
+        match schedule {
+            Schedule::Fifo => Self::Fifo,
+            Schedule::Random(seed) => Self::Random(SplitMix(seed)),
+            Schedule::Replay(trace) => Self::Replay(Replay {
+                trace,
+                run: 0,
+                used: 0,
+                number: 0,
+            }),
         }
     }
 
-    /// Chooses one of `count` candidates, which stand in the order of waking.
-    pub(crate) fn choose(&mut self, count: usize) -> usize {
-        if count <= 1 {
-            return 0;
+    /// Chooses one of `of`, which are two or more.
+    pub(crate) fn choose(&mut self, of: usize) -> Result<usize, Divergence> {
+        match self {
+            Self::Fifo => Ok(0),
+            Self::Random(generator) => Ok(generator.below(of)),
+            Self::Replay(replay) => replay.next(of),
         }
-        let choice = match &self.schedule {
-            Schedule::Fifo => 0,
-            Schedule::Random(_) => self.draw(count),
-            Schedule::Replay(trace) => self.recorded(trace.0.get(self.replayed).copied(), count),
+    }
+}
+
+/// The generator splitmix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators").
+///
+/// Neighbouring seeds give unrelated numbers, which matters because people count seeds from zero.
+#[derive(Debug)]
+pub(crate) struct SplitMix(u64);
+
+impl SplitMix {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// A number below `limit`. The high word of a product: the bias is below 2^-32 for any limit that
+    /// a queue can have.
+    fn below(&mut self, limit: usize) -> usize {
+        let product = u128::from(self.next()) * limit as u128;
+        usize::try_from(product >> 64).expect("it is below the limit")
+    }
+}
+
+/// A place in a trace.
+#[derive(Debug)]
+pub(crate) struct Replay {
+    trace: Trace,
+    run: usize,
+    /// How many times of that run are used up.
+    used: u64,
+    /// How many choices are used up.
+    number: u64,
+}
+
+impl Replay {
+    fn next(&mut self, of: usize) -> Result<usize, Divergence> {
+        let Some(run) = self.trace.run(self.run) else {
+            return Ok(0);
         };
-        self.replayed += 1;
-        self.trace
-            .0
-            .push(u32::try_from(choice).expect("fewer than 2^32 candidates"));
-        choice
+        if run.of as usize != of {
+            return Err(Divergence {
+                number: self.number,
+                recorded: run.of,
+                found: of,
+            });
+        }
+        self.number += 1;
+        self.used += 1;
+        if self.used == run.times {
+            self.run += 1;
+            self.used = 0;
+        }
+        Ok(run.choice as usize)
+    }
+}
+
+/// A program that takes another path than its trace.
+#[derive(Debug)]
+pub(crate) struct Divergence {
+    number: u64,
+    recorded: u32,
+    found: usize,
+}
+
+impl fmt::Display for Divergence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            number,
+            recorded,
+            found,
+        } = self;
+        write!(
+            f,
+            "replay: the program took another path than its trace: choice {number} (counted from 0) \
+             was one of {recorded} and is now one of {found}. Either the program was changed since, \
+             or it depends on something that the simulator does not control: a thread, the real \
+             clock, the order of a hash map"
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_generator_is_splitmix64() {
+        // From the reference implementation in C, seed 1234567.
+        let mut generator = SplitMix(1_234_567);
+        assert_eq!(generator.next(), 6_457_827_717_110_365_317);
+        assert_eq!(generator.next(), 3_203_168_211_198_807_973);
     }
 
-    fn recorded(&self, choice: Option<u32>, count: usize) -> usize {
-        let choice = choice.unwrap_or(0) as usize;
-        assert!(
-            choice < count,
-            "the program took another path than the trace: choice {} is number {choice} of {count} \
-             candidates",
-            self.replayed,
-        );
-        choice
-    }
-
-    /// A number below `count` (splitmix64; its slight bias does not matter here).
-    fn draw(&mut self, count: usize) -> usize {
-        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.random;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^= mixed >> 31;
-        (mixed % count as u64) as usize
-    }
-
-    pub(crate) fn trace(&self) -> Trace {
-        self.trace.clone()
+    #[test]
+    fn every_number_below_the_limit_comes_about_as_often() {
+        let mut generator = SplitMix(0);
+        let mut counts = [0_u32; 5];
+        for _ in 0..5000 {
+            counts[generator.below(5)] += 1;
+        }
+        assert!(counts.iter().all(|n| (900..1100).contains(n)), "{counts:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! Virtual sleeps.
+//! The sleep of a simulator: [`SimSleep`].
 
 use std::fmt;
 use std::future::Future;
@@ -9,17 +9,22 @@ use std::time::Instant;
 
 use kumi_core::runtime::Sleep;
 
-use crate::handle::Shared;
-use crate::world::Key;
+use crate::state::Shared;
+use crate::time::Key;
 
-/// A sleep in virtual time.
+/// A sleep on a [`Sim`](crate::Sim), in virtual time.
 ///
 /// # Cancel safety
 ///
 /// Nothing is lost when it is dropped; its timer is gone at once.
+#[must_use = "futures do nothing unless polled"]
 pub struct SimSleep {
     shared: Arc<Shared>,
     at: Instant,
+    /// Who waits: the waker of the last poll, if that was pending. It stays here when the timer fires,
+    /// so that a deadline which is moved before the next poll wakes the task once more.
+    waiting: Option<Waker>,
+    /// The timer, if one was armed and not taken out; it may have fired.
     armed: Option<Key>,
 }
 
@@ -28,20 +33,26 @@ impl SimSleep {
         Self {
             shared,
             at,
+            waiting: None,
             armed: None,
         }
     }
 
-    /// Takes the timer out; its waker, if it has not fired, is for the caller to drop.
+    /// Takes the timer out; what it held is for the caller to drop.
     fn disarm(&mut self) -> Option<Waker> {
         let key = self.armed.take()?;
-        self.shared.world().timers.remove(&key)
+        self.shared.lock().time.disarm(key)
     }
 
+    /// Arms a timer for `waker`, or wakes it if it is due already.
     fn arm(&mut self, waker: Waker) {
-        let key = self.shared.world().arm(self.at, waker);
-        self.armed = Some(key);
-        self.shared.changed.notify_one();
+        let mut state = self.shared.lock();
+        if state.time.now() >= self.at {
+            drop(state);
+            return waker.wake();
+        }
+        self.armed = Some(state.time.arm(self.at, waker));
+        self.shared.ring(state);
     }
 }
 
@@ -49,13 +60,36 @@ impl Future for SimSleep {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let old = self.disarm();
-        let due = self.shared.world().now >= self.at;
-        if !due {
-            self.arm(cx.waker().clone());
+        let this = &mut *self;
+        let known = |waker: &Waker| waker.will_wake(cx.waker());
+        let known = this.waiting.as_ref().is_some_and(known);
+        // Cloned before the lock is taken: wakers are foreign code.
+        let for_me = (!known).then(|| cx.waker().clone());
+        let for_timer = (!known || this.armed.is_none()).then(|| cx.waker().clone());
+
+        let mut state = this.shared.lock();
+        if state.time.now() >= this.at {
+            drop(state);
+            drop(this.disarm());
+            drop(this.waiting.take());
+            return Poll::Ready(());
         }
+        let Some(for_timer) = for_timer else {
+            return Poll::Pending;
+        };
+        let old = match this.armed {
+            Some(key) => Some(state.time.exchange(key, for_timer)),
+            None => {
+                this.armed = Some(state.time.arm(this.at, for_timer));
+                None
+            }
+        };
+        this.shared.ring(state);
         drop(old);
-        if due { Poll::Ready(()) } else { Poll::Pending }
+        if for_me.is_some() {
+            drop(std::mem::replace(&mut this.waiting, for_me));
+        }
+        Poll::Pending
     }
 }
 
@@ -66,7 +100,8 @@ impl Sleep for SimSleep {
 
     fn reset(mut self: Pin<&mut Self>, at: Instant) {
         self.at = at;
-        if let Some(waker) = self.disarm() {
+        drop(self.disarm());
+        if let Some(waker) = self.waiting.clone() {
             self.arm(waker);
         }
     }
@@ -74,8 +109,7 @@ impl Sleep for SimSleep {
 
 impl Drop for SimSleep {
     fn drop(&mut self) {
-        let old = self.disarm();
-        drop(old);
+        drop(self.disarm());
     }
 }
 
@@ -83,6 +117,7 @@ impl fmt::Debug for SimSleep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SimSleep")
             .field("at", &self.at)
+            .field("waiting", &self.waiting.is_some())
             .finish_non_exhaustive()
     }
 }

@@ -68,12 +68,13 @@ impl Smol {
 
     /// Uses the executor behind `smol::spawn`, which is nobody's to end.
     ///
-    /// The environment variable `SMOL_THREADS` says how many threads it has.
+    /// Each call makes a handle of its own: a run on it ends with the tasks that were spawned through
+    /// it and its clones, and lets everybody else's be. The environment variable `SMOL_THREADS` says
+    /// how many threads the executor has.
     #[cfg(feature = "global")]
     #[must_use]
     pub fn global() -> Self {
-        static GLOBAL: std::sync::OnceLock<Smol> = std::sync::OnceLock::new();
-        GLOBAL.get_or_init(|| Self::new(None)).clone()
+        Self::new(None)
     }
 
     fn new(executor: Option<Arc<Executor<'static>>>) -> Self {

@@ -24,8 +24,8 @@ use kumi_core::task::{JoinError, SpawnExt};
 pub(crate) use gate::{Gate, Slot};
 pub(crate) use manual::Manual;
 pub(crate) use thread::{park_on, thread};
-pub(crate) use token::{Token, Witness, token};
-pub(crate) use waker::{Wakes, counting_waker, panicking_waker};
+pub(crate) use token::{Token, token};
+pub(crate) use waker::{counting_waker, panicking_waker};
 
 /// Locks; poison means nothing to a probe.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

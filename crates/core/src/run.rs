@@ -90,6 +90,8 @@ impl Runner {
 
     /// Runs `main` on `runtime`, then ends what is left; see the [module's docs](self).
     ///
+    /// What is left are the tasks that were spawned through this handle and its clones; on a runtime
+    /// that others use as well, theirs are let be.
     /// Does not shut the runtime down; dropping its [`Owned`](crate::runtime::Owned) does.
     ///
     /// # Errors

@@ -65,7 +65,7 @@
 //! # A whole backend
 //!
 //! ```
-#![doc = "(example below)"]
+#![doc = include_str!("../tests/it/tiny_backend.rs")]
 //! # fn main() { tiny_backend_works() }
 //! ```
 //!

@@ -118,8 +118,9 @@ pub async fn cancelled_before_it_starts<R: Runtime>(rt: R) {
 
 /// A closure that has started runs to its end, whoever cancels it, and its value wins.
 pub async fn cancelled_after_it_started<R: Runtime>(rt: R) {
-    let (started, release) = (Gate::new(), mpsc::channel());
-    let (opener, wait) = (started.clone(), release.1);
+    let started = Gate::new();
+    let (release, wait) = mpsc::channel();
+    let opener = started.clone();
     let closure = rt.spawn_blocking(move || {
         opener.open();
         wait.recv().unwrap();
@@ -129,14 +130,15 @@ pub async fn cancelled_after_it_started<R: Runtime>(rt: R) {
     assert!(closure.cancel());
     crate::probe::turns(&rt, 10).await;
     assert!(!closure.is_finished());
-    release.0.send(()).unwrap();
+    release.send(()).unwrap();
     assert_eq!(closure.await.unwrap(), "to the end");
 }
 
 /// A closure whose handle is dropped after it started runs to its end, and its output is dropped.
 pub async fn the_handle_dropped_after_it_started<R: Runtime>(rt: R) {
-    let (started, release) = (Gate::new(), mpsc::channel::<()>());
-    let (opener, wait) = (started.clone(), release.1);
+    let started = Gate::new();
+    let (release, wait) = mpsc::channel::<()>();
+    let opener = started.clone();
     let (output, witness) = token();
     let (end, ended) = token();
     let closure = rt.spawn_blocking(move || {
@@ -148,7 +150,7 @@ pub async fn the_handle_dropped_after_it_started<R: Runtime>(rt: R) {
     started.wait().await;
     drop(closure);
     assert!(!ended.is_dropped() && !witness.is_dropped());
-    drop(release.0);
+    drop(release);
     until(|| witness.is_dropped()).await;
     assert_eq!((ended.count(), witness.count()), (1, 1));
 }

@@ -10,7 +10,7 @@ use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
 use kumi_core::combine::yield_now;
-use kumi_core::runtime::{Clock, Runtime, Sleep};
+use kumi_core::runtime::{Runtime, Sleep};
 use kumi_core::task::SpawnExt;
 
 use crate::Fresh;

@@ -64,8 +64,9 @@ pub async fn a_blocking_closure_is_visited<R: Runtime>(rt: R) {
 
 /// A closure that runs is visited, and keeps the runtime from being idle.
 pub async fn a_running_closure_is_visited<R: Runtime>(rt: R) {
-    let (started, release) = (Gate::new(), std::sync::mpsc::channel::<()>());
-    let (opener, wait) = (started.clone(), release.1);
+    let started = Gate::new();
+    let (release, wait) = std::sync::mpsc::channel::<()>();
+    let opener = started.clone();
     let closure = rt.spawn_blocking(move || {
         opener.open();
         let _ = wait.recv();

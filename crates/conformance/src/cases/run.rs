@@ -240,8 +240,9 @@ pub fn an_endless_grace_period<R: Runtime>(fresh: Fresh<'_, R>) {
 pub fn waits_for_a_closure<R: Runtime>(fresh: Fresh<'_, R>) {
     let rt = fresh();
     let (end, ended) = token();
-    let (started, release) = (Gate::new(), mpsc::channel::<()>());
-    let (opener, wait) = (started.clone(), release.1);
+    let started = Gate::new();
+    let (release, wait) = mpsc::channel::<()>();
+    let opener = started.clone();
     let main = async {
         let closure = rt.spawn_blocking(move || {
             opener.open();
@@ -252,7 +253,6 @@ pub fn waits_for_a_closure<R: Runtime>(fresh: Fresh<'_, R>) {
         closure.detach();
         started.wait().await;
         // Once main is over, and the drain waits, another thread lets the closure go on.
-        let release = release.0;
         let side = thread(move || {
             std::thread::sleep(Duration::from_millis(20));
             drop(release);
@@ -268,8 +268,9 @@ pub fn waits_for_a_closure<R: Runtime>(fresh: Fresh<'_, R>) {
 /// A closure that outlasts the grace period is reported by name, and not waited for.
 pub fn a_closure_that_outlasts_the_grace<R: Runtime>(fresh: Fresh<'_, R>) {
     let rt = fresh();
-    let (started, release) = (Gate::new(), mpsc::channel::<()>());
-    let (opener, wait) = (started.clone(), release.1);
+    let started = Gate::new();
+    let (release, wait) = mpsc::channel::<()>();
+    let opener = started.clone();
     let (captured, witness) = token();
     let grace = Duration::from_millis(10);
     let main = async {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use kumi_core::combine::yield_now;
 use kumi_core::report::Report;
-use kumi_core::runtime::{Clock, Owned, Runtime, TaskId};
+use kumi_core::runtime::{Owned, Runtime, Sleep, TaskId};
 use kumi_core::task::{JoinHandle, SpawnBlockingExt, SpawnExt};
 
 use crate::Fresh;
@@ -209,7 +209,6 @@ pub fn sleeps_that_outlive_it<R: Runtime>(fresh: Fresh<'_, R>) {
     let (unpolled, mut polled) = (rt.sleep(hour), Box::pin(rt.sleep(hour)));
     rt.block_on(async { assert!(poll_with(&mut polled, &waker).is_pending()) });
     drop(rt);
-    use kumi_core::runtime::Sleep;
     assert!(polled.deadline() <= unpolled.deadline() + hour);
     drop((unpolled, polled));
 }

@@ -4,7 +4,7 @@ use std::future::{pending, ready};
 use std::time::Duration;
 
 use kumi_core::combine::{timeout, timeout_at};
-use kumi_core::runtime::{Clock, Runtime};
+use kumi_core::runtime::Runtime;
 use kumi_core::task::SpawnExt;
 
 use crate::probe::{Gate, Manual, counting_waker, poll_with, token};

@@ -1,54 +1,186 @@
-use std::collections::{BTreeMap, VecDeque};
+//! A whole backend: tasks and timers on one thread, blocking closures on threads of their own.
+//!
+//! [`Tiny`] is the handle; [`Tiny::new`] makes a runtime, and dropping what it returns ends it.
+//! One lock guards everything. No foreign code (a task, a waker, a destructor) ever runs under it.
+
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock};
 use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, ThreadId};
 use std::time::Instant;
 
 use kumi_core::context;
 use kumi_core::runtime::{
-    Ambient, BlockingJob, Clock, Job, Ran, Runtime, Sleep, Spawn, SpawnBlocking, Task, Tasks,
+    Ambient, BlockingJob, Clock, Job, JobQueue, LocalJob, Owned, Ran, Runtime, Sleep, Spawn,
+    SpawnBlocking, SpawnLocal, Tasks,
 };
+use kumi_core::util::wake_all;
 
-/// A backend of one thread: a queue of jobs and a table of timers under one lock.
-#[derive(Clone, Default)]
-struct Tiny(Arc<Shared>);
+/// A runtime that belongs to the first thread that drives it.
+#[derive(Debug, Clone)]
+pub struct Tiny(Arc<Shared>);
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Shared {
     state: Mutex<State>,
+    /// Something was left for a thread that is inside `block_on`.
     changed: Condvar,
+    home: OnceLock<ThreadId>,
     tasks: Tasks,
+    closures: Tasks,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct State {
-    jobs: VecDeque<Job>,
+    jobs: JobQueue,
+    /// By time, and of equal times by age.
     timers: BTreeMap<(Instant, u64), Waker>,
-    next_timer: u64,
-    main_woken: bool,
+    timers_made: u64,
     closed: bool,
+}
+
+impl Tiny {
+    /// Makes a runtime.
+    pub fn new() -> Owned<Self> {
+        Owned::new(Self(Arc::default()))
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    /// Whether this thread is the one that runs tasks; it becomes that if there is none yet.
+    fn is_home(&self) -> bool {
+        let here = thread::current().id();
+        *self.home.get_or_init(|| here) == here
+    }
+
+    fn schedule(&self, job: Job) {
+        let state = self.lock();
+        if state.closed {
+            drop(state);
+            // Clause 3: a job that will not run is dropped, not forgotten.
+            return drop(job);
+        }
+        state.jobs.push(job);
+        self.changed.notify_all();
+    }
+
+    /// Fires what is due, then runs the jobs that are ready now; what they make ready has to wait for
+    /// the next turn, so that a task that wakes itself starves nobody.
+    fn turn(&self) {
+        let mut state = self.lock();
+        let later = state.timers.split_off(&(Instant::now(), u64::MAX));
+        let due = std::mem::replace(&mut state.timers, later);
+        drop(state);
+        wake_all(due.into_values());
+        let ready = self.lock().jobs.len();
+        for _ in 0..ready {
+            // One by one, so that a shutdown gets what has not run yet.
+            let job = self.lock().jobs.pop();
+            if let Some(Ran::Again(job)) = job.map(Job::run) {
+                self.schedule(job);
+            }
+        }
+    }
 }
 
 impl Spawn for Tiny {
     fn spawn_job(&self, job: Job) {
-        let mut state = self.0.state.lock().unwrap();
-        if state.closed {
-            drop(state); // Clause 3: a job that cannot run is dropped, not forgotten.
-            return drop(job);
-        }
-        state.jobs.push_back(job);
-        self.0.changed.notify_one();
+        self.0.schedule(job);
     }
 
     fn ambient(&self) -> Option<Ambient<'_>> {
-        Some(Ambient::new(self))
+        Some(Ambient::new(self).with_local(self))
+    }
+
+    fn tasks(&self) -> Option<&Tasks> {
+        Some(&self.0.tasks)
+    }
+}
+
+impl SpawnLocal for Tiny {
+    fn spawn_local_job(&self, job: LocalJob) {
+        let at_home = self.0.is_home();
+        assert!(at_home, "`spawn_local` on a thread that runs no tasks");
+        // Only this thread runs what is in the queue.
+        self.0.schedule(job.into_job());
     }
 }
 
 impl SpawnBlocking for Tiny {
     fn spawn_blocking_job(&self, job: BlockingJob) {
-        std::thread::spawn(self.0.tasks.track_blocking(job));
+        if !self.0.lock().closed {
+            thread::spawn(|| job.run());
+        }
+    }
+
+    fn blocking_tasks(&self) -> Option<&Tasks> {
+        Some(&self.0.closures)
+    }
+}
+
+/// Wakes the future of one `block_on`.
+struct Main {
+    shared: Arc<Shared>,
+    woken: AtomicBool,
+}
+
+impl Wake for Main {
+    fn wake(self: Arc<Self>) {
+        self.woken.store(true, Ordering::Release);
+        // Whoever is about to wait has seen the flag, or is waiting once we have had the lock.
+        drop(self.shared.lock());
+        self.shared.changed.notify_all();
+    }
+}
+
+impl Runtime for Tiny {
+    fn block_on<F: Future>(&self, future: F) -> F::Output {
+        context::assert_may_block("block_on");
+        // Another thread may wait here too; the tasks run where they are at home.
+        let at_home = self.0.is_home();
+        let main = Arc::new(Main {
+            shared: Arc::clone(&self.0),
+            woken: AtomicBool::new(true),
+        });
+        let waker = Waker::from(Arc::clone(&main));
+        let mut future = pin!(context::within(self.clone(), future));
+        loop {
+            if main.woken.swap(false, Ordering::Acquire) {
+                if let Poll::Ready(value) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+                    return value;
+                }
+            }
+            if at_home {
+                self.0.turn();
+            }
+            let state = self.0.lock();
+            if main.woken.load(Ordering::Acquire) || at_home && !state.jobs.is_empty() {
+                continue;
+            }
+            let next = state.timers.keys().next().map(|&(at, _)| at);
+            let left = next.map(|at| at.saturating_duration_since(Instant::now()));
+            match left.filter(|_| at_home) {
+                Some(left) => drop(self.0.changed.wait_timeout(state, left).unwrap()),
+                None => drop(self.0.changed.wait(state).unwrap()),
+            }
+        }
+    }
+
+    fn shutdown(&self) {
+        let mut state = self.0.lock();
+        state.closed = true;
+        let queued = state.jobs.take();
+        drop(state);
+        drop(queued);
+        // The parked tasks come back to `spawn_job`, which drops their jobs now.
+        self.0.tasks.abort_all();
     }
 }
 
@@ -60,30 +192,35 @@ impl Clock for Tiny {
     }
 
     fn sleep_until(&self, at: Instant) -> TinySleep {
-        TinySleep { shared: Arc::clone(&self.0), at, key: None }
+        let shared = Arc::clone(&self.0);
+        let armed = None;
+        TinySleep { shared, at, armed }
     }
 }
 
-struct TinySleep {
+/// A sleep; armed while it has a timer in the table.
+#[derive(Debug)]
+pub struct TinySleep {
     shared: Arc<Shared>,
     at: Instant,
-    key: Option<(Instant, u64)>,
+    armed: Option<(Instant, u64)>,
 }
 
 impl TinySleep {
-    /// Takes the timer out of the table; the waker is dropped after the lock.
-    fn disarm(&mut self) -> Option<Waker> {
-        let key = self.key.take()?;
-        self.shared.state.lock().unwrap().timers.remove(&key)
+    fn arm(&mut self, waker: Waker) {
+        let mut state = self.shared.lock();
+        state.timers_made += 1;
+        let key = (self.at, state.timers_made);
+        state.timers.insert(key, waker);
+        self.armed = Some(key);
+        // It may be the earliest now.
+        self.shared.changed.notify_all();
     }
 
-    fn arm(&mut self, waker: Waker) {
-        let mut state = self.shared.state.lock().unwrap();
-        state.next_timer += 1;
-        let key = (self.at, state.next_timer);
-        state.timers.insert(key, waker);
-        self.key = Some(key);
-        self.shared.changed.notify_one();
+    /// Returns the waker, unless the timer has fired.
+    fn disarm(&mut self) -> Option<Waker> {
+        let key = self.armed.take()?;
+        self.shared.lock().timers.remove(&key)
     }
 }
 
@@ -91,12 +228,11 @@ impl Future for TinySleep {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let old = self.disarm();
+        drop(self.disarm());
         if Instant::now() >= self.at {
             return Poll::Ready(());
         }
         self.arm(cx.waker().clone());
-        drop(old);
         Poll::Pending
     }
 }
@@ -120,72 +256,11 @@ impl Drop for TinySleep {
     }
 }
 
-/// Wakes the future of `block_on`.
-impl Wake for Shared {
-    fn wake(self: Arc<Self>) {
-        self.state.lock().unwrap().main_woken = true;
-        self.changed.notify_one();
-    }
-}
+/// Spawns a task on a runtime of its own, and waits for it.
+pub fn tiny_backend_works() {
+    use kumi_core::task::SpawnExt;
 
-impl Runtime for Tiny {
-    fn block_on<F: Future>(&self, future: F) -> F::Output {
-        context::assert_may_block("block_on");
-        let mut main = pin!(context::within(self.clone(), future));
-        let waker = Waker::from(Arc::clone(&self.0));
-        let mut woken = true;
-        loop {
-            if woken {
-                if let Poll::Ready(value) = main.as_mut().poll(&mut Context::from_waker(&waker)) {
-                    return value;
-                }
-            }
-            let mut state = self.0.state.lock().unwrap();
-            woken = std::mem::take(&mut state.main_woken);
-            let now = Instant::now();
-            let later = state.timers.split_off(&(now, u64::MAX));
-            let due = std::mem::replace(&mut state.timers, later);
-            // The batch that is ready now, so that nobody starves.
-            let batch = std::mem::take(&mut state.jobs);
-            if !woken && due.is_empty() && batch.is_empty() {
-                match state.timers.keys().next() {
-                    None => drop(self.0.changed.wait(state).unwrap()),
-                    Some((at, _)) => {
-                        let timeout = at.saturating_duration_since(now);
-                        drop(self.0.changed.wait_timeout(state, timeout).unwrap());
-                    }
-                }
-                continue;
-            }
-            drop(state);
-            due.into_values().for_each(Waker::wake);
-            for job in batch {
-                if job.tag() == u32::MAX {
-                    // New: hand it to the table of live tasks. As the table tracks futures, this
-                    // backend tells it by polling the job to its end from now on, or, as here, lets
-                    // the tag remember that the task is counted by itself.
-                    job.set_tag(0);
-                }
-                if let Ran::Again(job) = job.run() {
-                    self.spawn_job(job);
-                }
-            }
-        }
-    }
-
-    fn for_each_task(&self, visit: &mut dyn FnMut(&Task)) {
-        self.0.tasks.for_each(visit);
-    }
-
-    fn poll_idle(&self, cx: &mut Context<'_>) -> Poll<()> {
-        self.0.tasks.poll_idle(cx)
-    }
-
-    fn shutdown(&self) {
-        let mut state = self.0.state.lock().unwrap();
-        state.closed = true;
-        let jobs = std::mem::take(&mut state.jobs);
-        drop(state);
-        drop(jobs); // Destructors are foreign code: not under the lock.
-    }
+    let tiny = Tiny::new();
+    let task = tiny.spawn(async { 20 + 22 });
+    assert_eq!(tiny.block_on(task).unwrap(), 42);
 }

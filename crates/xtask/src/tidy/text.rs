@@ -79,7 +79,10 @@ fn check_line(file: &File, line: &str) -> Vec<String> {
     for scheme in ["http://", "https://"] {
         for (at, _) in line.match_indices(scheme) {
             let host = host(&line[at + scheme.len()..]);
-            if !host.is_empty() && !HOSTS.contains(&host) {
+            // A name without a dot, or a bracketed address, is a sample in a test: no registry is
+            // reached by one.
+            let sample = host.starts_with('[') || !host.contains('.');
+            if !sample && !HOSTS.contains(&host) {
                 problems.push(format!("an address at {host}"));
             }
         }

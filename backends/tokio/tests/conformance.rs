@@ -1,0 +1,19 @@
+//! Both flavours of tokio keep the contract.
+
+use kumi_tokio::Tokio;
+
+mod current_thread {
+    use super::*;
+
+    kumi_conformance::suite!(mod contract, || Tokio::current_thread().expect("tokio starts"));
+    kumi_conformance::local_suite!(mod local, || Tokio::current_thread().expect("tokio starts"));
+    kumi_conformance::io_suite!(mod io, || Tokio::current_thread().expect("tokio starts"));
+}
+
+mod two_workers {
+    use super::*;
+
+    kumi_conformance::suite!(mod contract, || Tokio::workers(2).expect("tokio starts"));
+    kumi_conformance::local_suite!(mod local, || Tokio::workers(2).expect("tokio starts"));
+    kumi_conformance::io_suite!(mod io, || Tokio::workers(2).expect("tokio starts"));
+}

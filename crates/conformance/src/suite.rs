@@ -1,0 +1,389 @@
+//! The macros: the list of all cases, and how a list becomes tests.
+
+/// Certifies a runtime: expands to a module with one test per case.
+///
+/// Takes the name of the module and a [`Harness`](crate::Harness), usually a function that makes a
+/// runtime. See the [crate's docs](crate).
+///
+/// # Examples
+///
+/// ```
+/// kumi_conformance::suite!(mod the_simulator, || kumi_sim::Sim::new());
+/// ```
+#[macro_export]
+macro_rules! suite {
+    (mod $name:ident, $harness:expr $(,)?) => {
+        $crate::__tests! { $name, $harness;
+            spawn {
+                returns_its_value,
+                is_not_run_inside_spawn,
+                is_not_run_inside_the_spawn_of_a_task,
+                may_be_called_inside_a_waker,
+                tasks_spawn_tasks,
+                ten_thousand_tasks,
+                a_greedy_task_starves_no_task,
+                a_greedy_task_does_not_starve_main,
+                a_greedy_main_starves_no_task,
+                two_greedy_tasks_take_turns,
+                futures_of_any_layout,
+                names_numbers_and_places,
+                a_parked_task_is_left_alone,
+                handles_are_send_and_sync,
+            }
+            join {
+                three_outcomes,
+                an_error_is_a_value,
+                the_cancellation_of_a_child_stays_there,
+                awaiting_by_reference_loses_nothing,
+                polling_after_ready_panics,
+                is_finished_tells,
+                the_output_waits,
+                joined_in_reverse,
+                the_waker_of_the_joiner_is_replaced,
+                the_joiner_is_woken,
+                a_dropped_handle_releases_its_waker,
+                the_future_is_gone_when_the_joiner_is_told,
+                a_joiner_whose_waker_panics,
+                a_panic_can_be_passed_on,
+            }
+            cancel {
+                before_the_first_poll,
+                while_parked,
+                without_a_waker,
+                the_value_wins,
+                the_value_wins_when_both_are_due,
+                is_idempotent,
+                after_the_end,
+                is_a_request,
+                of_oneself_then_waiting,
+                of_oneself_then_returning,
+                cancel_and_join_waits,
+                cancel_and_join_dropped,
+                by_dropping_the_handle,
+                a_detached_task_runs_on,
+                by_a_reference,
+                by_another_task,
+                passes_to_owned_tasks,
+                of_a_greedy_task,
+                during_its_poll,
+            }
+            panic {
+                is_contained,
+                the_payload_reaches_the_joiner,
+                others_go_on,
+                the_future_is_dropped,
+                the_frame_is_restored,
+                in_the_drop_of_a_cancelled_future,
+                in_the_drop_of_a_finished_future,
+                in_the_drop_of_a_panicked_future,
+                in_the_drop_of_the_output,
+                that_nobody_joins_is_reported,
+                that_was_joined_is_not_reported,
+                of_main_leaves_block_on(fresh),
+            }
+            drop {
+                the_future_is_dropped_inside_its_task,
+                wakers_and_references_keep_no_future,
+                the_output_goes_with_the_handle,
+                the_output_of_a_detached_task,
+                the_output_after_a_dropped_handle,
+                a_destructor_may_spawn,
+                a_destructor_may_touch_its_own_task,
+                a_task_may_own_its_handle,
+                two_tasks_may_own_each_other,
+            }
+            wake {
+                wakes_a_parked_task,
+                does_not_run_the_task,
+                during_the_poll,
+                many_wakes_are_few_polls,
+                after_the_end,
+                wakers_may_come_and_go,
+                through_a_foreign_combinator,
+                ping_pong,
+            }
+            clock {
+                now_is_monotonic,
+                a_sleep_is_never_early,
+                a_sleep_in_a_task,
+                sleeps_end_in_order,
+                no_sleep_at_all,
+                the_longest_sleep,
+                the_deadline_is_told,
+                reset_to_earlier,
+                reset_to_later,
+                reset_to_the_past,
+                reset_after_it_was_ready,
+                reset_before_the_first_poll,
+                reset_many_times,
+                a_dropped_sleep_leaves_nothing,
+                the_waker_is_replaced,
+                made_outside(fresh),
+                on_a_foreign_thread if ForeignThreads,
+                reset_by_a_foreign_thread if ForeignThreads,
+                a_thousand_sleeps,
+                greedy_tasks_starve_no_timer if RealTime,
+                a_sleeping_task_is_cancelled,
+            }
+            timeout {
+                in_time,
+                too_late,
+                the_future_is_dropped_first,
+                a_value_beats_the_expiry,
+                no_time_at_all,
+                no_limit,
+                rescheduled,
+                on_a_handle_by_reference,
+                on_a_handle,
+                nested,
+            }
+            blocking {
+                returns_its_value,
+                is_not_run_inside_spawn,
+                a_panic_is_contained,
+                has_a_name,
+                the_ambient_runtime_is_found,
+                runs_beside_tasks if ParallelBlocking,
+                two_run_at_once if ParallelBlocking,
+                cancelled_before_it_starts,
+                cancelled_after_it_started if ParallelBlocking,
+                the_handle_dropped_after_it_started if ParallelBlocking,
+                detached,
+                may_block_on_its_runtime if ConcurrentBlockOn,
+            }
+            ambient {
+                inside_a_task,
+                inside_main,
+                each_task_finds_itself,
+                through_a_foreign_combinator,
+                nothing_outside(fresh),
+                nothing_on_a_thread_of_its_own if ForeignThreads,
+                two_runtimes(fresh),
+                a_wake_across_runtimes(fresh),
+                joined_across_runtimes(fresh),
+            }
+            block_on {
+                may_borrow_and_need_not_be_send(fresh),
+                tasks_stay_between_calls(fresh),
+                waits_for_its_future_only(fresh),
+                its_future_is_dropped(fresh),
+                inside_a_task_panics,
+                inside_itself_panics(fresh),
+                is_woken_by_another_thread if ForeignThreads,
+                on_two_threads_at_once(fresh) if ConcurrentBlockOn,
+            }
+            live {
+                tasks_are_visited,
+                a_detached_task_is_visited,
+                a_blocking_closure_is_visited,
+                a_running_closure_is_visited if ParallelBlocking,
+                visiting_may_cancel_and_spawn,
+                idle_means_no_task,
+                the_last_task_wakes_the_watcher,
+                a_new_task_wakes_the_watcher,
+            }
+            run {
+                returns_mains_value(fresh),
+                leftovers_are_ended(fresh),
+                leftovers_that_never_ran(fresh),
+                late_comers_are_ended(fresh),
+                a_leftover_that_returns_a_value(fresh),
+                greedy_leftovers_are_ended(fresh),
+                main_is_dropped_first(fresh),
+                mains_panic_goes_on_after_the_drain(fresh),
+                a_leftover_that_panics(fresh),
+                an_endless_grace_period(fresh),
+                waits_for_a_closure(fresh) if ParallelBlocking,
+                a_closure_that_outlasts_the_grace(fresh) if ParallelBlocking,
+                inside_a_task_panics,
+            }
+            shutdown {
+                parked_tasks_are_dropped(fresh),
+                queued_tasks_are_dropped(fresh),
+                greedy_tasks_are_dropped(fresh),
+                detached_tasks_are_dropped(fresh),
+                tasks_are_dropped_inside_themselves(fresh),
+                a_joiner_on_another_thread(fresh),
+                spawned_afterwards(fresh),
+                blocking_spawned_afterwards(fresh),
+                is_idempotent(fresh),
+                wakers_that_outlive_it(fresh),
+                handles_that_outlive_it(fresh),
+                sleeps_that_outlive_it(fresh),
+                a_lost_task_is_reported(fresh),
+                what_destructors_spawn_is_dropped(fresh),
+                a_long_chain_is_dropped(fresh),
+                a_panicking_destructor(fresh),
+                inside_main,
+                inside_a_task(fresh),
+                by_another_thread(fresh) if ForeignThreads,
+                dropped_on_another_thread(fresh) if ForeignThreads,
+                spawned_meanwhile(fresh) if ForeignThreads,
+                after_a_panic_of_main(fresh),
+            }
+            threads {
+                wake if ForeignThreads,
+                ping_pong if ForeignThreads,
+                one_waker_on_many_threads if ForeignThreads,
+                cancel if ForeignThreads,
+                drop_the_handle if ForeignThreads,
+                cancel_races_with_the_end if ForeignThreads,
+                the_handle_races_with_the_end if ForeignThreads,
+                join if ForeignThreads,
+                spawn if ForeignThreads,
+                spawn_into_a_sleeping_runtime if ForeignThreads,
+                a_value_there_and_back if ForeignThreads,
+                spawn_between_drives(fresh) if ForeignThreads,
+            }
+            erased {
+                tasks,
+                cancelling,
+                time,
+                closures,
+                the_ambient_runtime,
+                from_start_to_end(fresh),
+            }
+        }
+    };
+}
+
+/// Certifies the local tasks of a runtime that implements
+/// [`SpawnLocal`](kumi_core::runtime::SpawnLocal); see [`suite!`](crate::suite).
+///
+/// # Examples
+///
+/// ```
+/// kumi_conformance::local_suite!(mod local_tasks_of_the_simulator, || kumi_sim::Sim::new());
+/// ```
+#[macro_export]
+macro_rules! local_suite {
+    (mod $name:ident, $harness:expr $(,)?) => {
+        $crate::__tests! { $name, $harness;
+            local {
+                runs,
+                is_not_run_inside_spawn,
+                stays_on_its_thread,
+                many_share_a_cell,
+                take_turns_with_others,
+                finds_itself,
+                cancelled_before_the_first_poll,
+                is_dropped_at_home if ForeignThreads,
+                is_woken_from_another_thread if ForeignThreads,
+                a_panic_is_contained,
+                elsewhere_it_panics if ForeignThreads,
+                is_dropped_at_the_shutdown(fresh),
+                is_ended_by_a_run(fresh),
+                stay_between_calls(fresh),
+            }
+        }
+    };
+}
+
+/// Certifies the descriptors of a runtime that implements [`Io`](kumi_core::runtime::Io), and the
+/// sockets of core on them; see [`suite!`](crate::suite).
+///
+/// It uses loopback connections, Unix sockets and the resolver for `localhost`.
+#[cfg(unix)]
+#[macro_export]
+macro_rules! io_suite {
+    (mod $name:ident, $harness:expr $(,)?) => {
+        $crate::__tests! { $name, $harness;
+            io {
+                reads_what_is_there,
+                a_reader_is_woken,
+                main_is_woken if ForeignThreads,
+                ready_wakes_all,
+                a_dropped_ready_loses_nothing,
+                poll_io_and_ready_side_by_side,
+                try_io_tries_once,
+                ready_waits_after_would_block,
+                drained_means_nothing_more,
+                more_means_more,
+                errors_are_handed_out,
+                a_panic_of_the_operation,
+                the_end_is_readable,
+                a_writer_is_woken if ForeignThreads,
+                both_directions_at_once if ForeignThreads,
+                the_waker_is_replaced,
+                a_waiting_task_is_cancelled,
+                dropping_it_closes_the_descriptor,
+                many_descriptors,
+                a_regular_file_is_refused,
+                on_a_foreign_thread if ForeignThreads,
+                after_the_shutdown(fresh),
+                waiting_at_the_shutdown(fresh) if ForeignThreads,
+                the_ambient_runtime_has_it,
+            }
+            net {
+                echo,
+                a_refused_connection,
+                an_address_in_use,
+                half_close,
+                many_connections,
+                vectored,
+                reads_into_uninitialised_memory,
+                dropping_closes,
+                without_delay,
+                reads_and_writes_at_once,
+                buffers_of_any_size,
+                a_dropped_accept_loses_nothing,
+                a_waiting_accept_is_cancelled,
+                everything_is_send,
+                look_up,
+                connects_by_name,
+                after_the_shutdown(fresh),
+            }
+        }
+    };
+}
+
+/// A module of tests from a list of cases.
+///
+/// `case` runs inside `block_on`, `case(fresh)` gets the function that makes runtimes, and
+/// `case if Capability` is skipped where that is lacking.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __tests {
+    ($name:ident, $harness:expr; $(
+        $subject:ident { $( $case:ident $(($fresh:ident))? $(if $need:ident)? ),* $(,)? }
+    )*) => {
+        mod $name {
+            mod harness {
+                #[allow(unused_imports, reason = "the harness may be a path or use names from outside")]
+                use super::super::*;
+
+                pub(super) fn make() -> impl $crate::Harness {
+                    $harness
+                }
+            }
+
+            $(
+                mod $subject {
+                    $(
+                        #[test]
+                        fn $case() {
+                            $crate::check(
+                                concat!(stringify!($subject), "::", stringify!($case)),
+                                super::harness::make,
+                                &[$($crate::Capability::$need)?],
+                                |fresh| $crate::__run!(fresh, $crate::cases::$subject::$case $(, $fresh)?),
+                            );
+                        }
+                    )*
+                }
+            )*
+        }
+    };
+}
+
+/// Calls one case.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __run {
+    ($make:ident, $case:path) => {
+        $crate::run($make, $case)
+    };
+    ($make:ident, $case:path, fresh) => {
+        $case($make)
+    };
+}
