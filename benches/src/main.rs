@@ -65,7 +65,10 @@ fn main() -> std::io::Result<()> {
     for scenario in &mut scenarios {
         if let Some(only) = &args.only {
             scenario.competitors.retain(|who| who.name == only);
-            scenario.competitors.iter_mut().for_each(|who| who.base = who.name);
+            scenario
+                .competitors
+                .iter_mut()
+                .for_each(|who| who.base = who.name);
         }
         if args
             .filter

@@ -32,7 +32,10 @@ const RUN: u64 = 16;
 fn a_task_on_the_own_loop_allocates_at_most_once() {
     let loops = kumi_loop::Loop::new().expect("the loop starts");
     let count = per_thousand(&loops);
-    assert!(count <= TASKS + RUN, "{count} allocations for {TASKS} tasks");
+    assert!(
+        count <= TASKS + RUN,
+        "{count} allocations for {TASKS} tasks"
+    );
 }
 
 #[test]
@@ -47,11 +50,15 @@ fn recycled_tasks_on_the_own_loop_do_not_allocate() {
 
 #[test]
 fn a_task_on_tokio_allocates_at_most_once_more_than_a_native_one() {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("tokio starts");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .expect("tokio starts");
     let round = || {
         runtime.block_on(async {
             for _ in 0..TASKS {
-                tokio::spawn(tokio::task::yield_now()).await.expect("the task returns");
+                tokio::spawn(tokio::task::yield_now())
+                    .await
+                    .expect("the task returns");
             }
         });
     };

@@ -292,7 +292,7 @@ mod tests {
         let cases = [
             ("0", 1, "a digit or a `(`"),
             ("02-", 2, "a digit or a `(`"),
-            ("0201*", 5, "a choice among"),
+            ("0201*", 4, "a choice among"),
             ("22", 2, "a choice among"),
             ("02*", 3, "a number"),
             ("02*0", 4, "a number above zero"),

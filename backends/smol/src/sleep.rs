@@ -17,6 +17,8 @@ use kumi_core::runtime::Sleep;
 pub struct SmolSleep {
     timer: Timer,
     at: Instant,
+    /// The timer has fired and was seen to: it cannot be set again.
+    fired: bool,
 }
 
 impl SmolSleep {
@@ -24,6 +26,7 @@ impl SmolSleep {
         Self {
             timer: Timer::at(at),
             at,
+            fired: false,
         }
     }
 }
@@ -32,7 +35,9 @@ impl Future for SmolSleep {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        Pin::new(&mut self.timer).poll(cx).map(|_| ())
+        let poll = Pin::new(&mut self.timer).poll(cx).map(drop);
+        self.fired = poll.is_ready();
+        poll
     }
 }
 
@@ -43,7 +48,11 @@ impl Sleep for SmolSleep {
 
     fn reset(mut self: Pin<&mut Self>, at: Instant) {
         self.at = at;
-        self.timer.set_at(at);
+        if std::mem::take(&mut self.fired) {
+            self.timer = Timer::at(at);
+        } else {
+            self.timer.set_at(at);
+        }
     }
 }
 

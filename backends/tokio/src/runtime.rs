@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::fmt;
 use std::future::Future;
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -38,6 +38,7 @@ struct Inner {
     own: Mutex<Option<Arc<tokio::runtime::Runtime>>>,
     tasks: Tasks,
     blocking: Tasks,
+    closed: AtomicBool,
 }
 
 impl Tokio {
@@ -122,7 +123,20 @@ impl Tokio {
             own: Mutex::new(own),
             tasks: Tasks::new(),
             blocking: Tasks::new(),
+            closed: AtomicBool::new(false),
         }))
+    }
+
+    fn is_closed(&self) -> bool {
+        self.0.closed.load(Ordering::SeqCst)
+    }
+
+    fn take_own(&self) -> Option<Arc<tokio::runtime::Runtime>> {
+        self.0
+            .own
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
     }
 
     fn own(&self) -> Option<Arc<tokio::runtime::Runtime>> {
@@ -142,8 +156,15 @@ impl fmt::Debug for Tokio {
 
 impl Spawn for Tokio {
     fn spawn_job(&self, job: Job) {
+        if self.is_closed() {
+            return drop(job);
+        }
         // Dropping tokio's handle detaches tokio's task; Kumi's own handle is in charge.
         drop(self.0.handle.spawn(job));
+        // A shutdown between the look and the spawn may have missed it.
+        if self.is_closed() {
+            self.0.tasks.abort_all();
+        }
     }
 
     fn ambient(&self) -> Option<Ambient<'_>> {
@@ -212,6 +233,10 @@ impl Runtime for Tokio {
     /// drives it; see tokio's `Handle::block_on`.
     fn block_on<F: Future>(&self, future: F) -> F::Output {
         context::assert_may_block("block_on");
+        assert!(
+            !self.is_closed(),
+            "`block_on` on a runtime that has been shut down"
+        );
         let future = context::within(self.clone(), future);
         let Some(own) = self.own() else {
             return self.0.handle.block_on(future);
@@ -221,15 +246,12 @@ impl Runtime for Tokio {
     }
 
     fn shutdown(&self) {
-        let own = self
-            .0
-            .own
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let own = self.take_own();
         let Some(own) = own else { return };
+        self.0.closed.store(true, Ordering::SeqCst);
+        // Also those that tokio would drop only at the end of a `block_on` that is under way.
+        self.0.tasks.abort_all();
         local::remove(self.0.id);
-        // If another thread is inside `block_on`, the runtime ends with that.
         if let Some(runtime) = Arc::into_inner(own) {
             runtime.shutdown_background();
         }

@@ -31,6 +31,10 @@ impl Future for TokioSleep {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        // tokio rounds up to its grain of a millisecond, also what is due already.
+        if tokio::time::Instant::now() >= self.inner.deadline() {
+            return Poll::Ready(());
+        }
         self.project().inner.poll(cx)
     }
 }

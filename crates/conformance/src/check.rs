@@ -99,7 +99,11 @@ mod tests {
     fn a_hang_fails_by_name() {
         let (release, wait) = mpsc::channel::<()>();
         let limit = Duration::from_millis(10);
-        let hang = || limited("a::b", limit, move || drop(wait.recv()));
+        let hang = || {
+            limited("a::b", limit, move || {
+                let _ = wait.recv();
+            })
+        };
         assert!(message(hang).contains("`a::b` has not ended"));
         drop(release);
     }

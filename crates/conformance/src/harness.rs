@@ -52,6 +52,9 @@ pub enum Capability {
     /// Time passes by itself, also while tasks run. Virtual time, which moves only when nothing else
     /// can, lacks it.
     RealTime,
+    /// The runtime watches its descriptors itself, so that its shutdown ends the waiting for them. One
+    /// that shares a reactor with the whole process lacks it: there the waiting goes on.
+    OwnReactor,
     /// One thread may enter `block_on` while another one is inside it. A loop that belongs to one
     /// thread lacks it.
     ConcurrentBlockOn,

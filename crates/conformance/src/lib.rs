@@ -4,10 +4,9 @@
 //! and writes one file, `tests/conformance.rs`:
 //!
 //! ```
-//! # mod my_runtime { pub use kumi_sim::Sim as MyRuntime; }
-//! use my_runtime::MyRuntime;
-//!
-//! kumi_conformance::suite!(mod my_runtime_passes, || MyRuntime::new());
+//! # use kumi_sim::Sim as MyRuntime;
+//! kumi_conformance::suite!(mod my_runtime, MyRuntime::new);
+//! # fn main() {}
 //! ```
 //!
 //! [`suite!`] is for every runtime, [`local_suite!`] for one that implements
@@ -18,10 +17,9 @@
 //! A runtime that cannot do everything, or a simulator that has a seed, implements [`Harness`]:
 //!
 //! ```
-//! # mod my_runtime { pub use kumi_sim::Sim as MyRuntime; }
+//! # use kumi_sim::Sim as MyRuntime;
 //! use kumi_conformance::{Capability, Harness};
 //! use kumi_core::runtime::Owned;
-//! use my_runtime::MyRuntime;
 //!
 //! struct Mine;
 //!
@@ -37,7 +35,8 @@
 //!     }
 //! }
 //!
-//! kumi_conformance::suite!(mod my_runtime_passes, Mine);
+//! kumi_conformance::suite!(mod my_runtime, Mine);
+//! # fn main() {}
 //! ```
 //!
 //! # What a failure says
@@ -58,6 +57,14 @@ mod harness;
 mod probe;
 mod reports;
 mod suite;
+
+/// What the suites demand of a runtime; for the macros.
+#[doc(hidden)]
+pub mod bounds {
+    #[cfg(unix)]
+    pub use kumi_core::runtime::Io;
+    pub use kumi_core::runtime::{Runtime, SpawnLocal};
+}
 
 pub use check::{Fresh, check, run};
 pub use harness::{Capability, Harness};

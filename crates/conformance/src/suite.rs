@@ -13,7 +13,7 @@
 #[macro_export]
 macro_rules! suite {
     (mod $name:ident, $harness:expr $(,)?) => {
-        $crate::__tests! { $name, $harness;
+        $crate::__tests! { $name, $harness, Runtime;
             spawn {
                 returns_its_value,
                 is_not_run_inside_spawn,
@@ -258,7 +258,7 @@ macro_rules! suite {
 #[macro_export]
 macro_rules! local_suite {
     (mod $name:ident, $harness:expr $(,)?) => {
-        $crate::__tests! { $name, $harness;
+        $crate::__tests! { $name, $harness, SpawnLocal;
             local {
                 runs,
                 is_not_run_inside_spawn,
@@ -287,7 +287,7 @@ macro_rules! local_suite {
 #[macro_export]
 macro_rules! io_suite {
     (mod $name:ident, $harness:expr $(,)?) => {
-        $crate::__tests! { $name, $harness;
+        $crate::__tests! { $name, $harness, Io;
             io {
                 reads_what_is_there,
                 a_reader_is_woken,
@@ -310,8 +310,8 @@ macro_rules! io_suite {
                 many_descriptors,
                 a_regular_file_is_refused,
                 on_a_foreign_thread if ForeignThreads,
-                after_the_shutdown(fresh),
-                waiting_at_the_shutdown(fresh) if ForeignThreads,
+                after_the_shutdown(fresh) if OwnReactor,
+                waiting_at_the_shutdown(fresh) if OwnReactor,
                 the_ambient_runtime_has_it,
             }
             net {
@@ -331,7 +331,7 @@ macro_rules! io_suite {
                 everything_is_send,
                 look_up,
                 connects_by_name,
-                after_the_shutdown(fresh),
+                after_the_shutdown(fresh) if OwnReactor,
             }
         }
     };
@@ -344,7 +344,7 @@ macro_rules! io_suite {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __tests {
-    ($name:ident, $harness:expr; $(
+    ($name:ident, $harness:expr, $bound:ident; $(
         $subject:ident { $( $case:ident $(($fresh:ident))? $(if $need:ident)? ),* $(,)? }
     )*) => {
         mod $name {
@@ -352,7 +352,7 @@ macro_rules! __tests {
                 #[allow(unused_imports, reason = "the harness may be a path or use names from outside")]
                 use super::super::*;
 
-                pub(super) fn make() -> impl $crate::Harness {
+                pub(super) fn make() -> impl $crate::Harness<Runtime: $crate::bounds::$bound> {
                     $harness
                 }
             }

@@ -3,10 +3,26 @@
 #[path = "../../core/tests/it/tiny_backend.rs"]
 pub mod tiny_backend;
 
+use kumi_conformance::{Capability, Harness};
+use kumi_core::runtime::Owned;
 use tiny_backend::Tiny;
 
-kumi_conformance::suite!(mod tasks, Tiny::new);
-kumi_conformance::local_suite!(mod local_tasks, Tiny::new);
+struct OfTiny;
+
+impl Harness for OfTiny {
+    type Runtime = Tiny;
+
+    fn fresh(&self, _round: u64) -> Owned<Tiny> {
+        Tiny::new()
+    }
+
+    fn lacks(&self) -> &[Capability] {
+        &[Capability::ConcurrentBlockOn]
+    }
+}
+
+kumi_conformance::suite!(mod tiny, OfTiny);
+kumi_conformance::local_suite!(mod tiny_local, OfTiny);
 
 #[test]
 fn tiny_backend_works() {

@@ -28,6 +28,7 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
+use crate::loom::thread_local;
 use crate::runtime::{Ambient, AmbientSource, Header, Spawn, Task};
 
 /// What kind of code a frame surrounds.

@@ -5,18 +5,33 @@
 //! Nothing else in core names `std::sync::atomic` or `std::sync::Mutex` for shared state that a
 //! model should see (counters that only hand out numbers are exempt).
 //!
+//! Threads of a model share one thread of the system, so thread-local values that core keeps go
+//! through [`thread_local`] as well.
+//!
 //! [`Mutex`] adds two rules of ours: a poisoned lock is simply taken over (every critical section
 //! in core leaves its data consistent before anything that may panic), and in debug builds the
 //! number of locks held by the thread is counted, so that [`assert_unlocked`] can prove that no
 //! waker is woken, cloned or dropped under a lock.
 
 #[cfg(loom)]
-pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+pub(crate) use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 #[cfg(not(loom))]
-pub(crate) use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+pub(crate) use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 
 #[cfg(not(loom))]
+pub(crate) use std::thread_local;
+
+/// loom's `thread_local!`, with the form of the standard one that core uses.
+#[cfg(loom)]
+macro_rules! const_thread_local {
+    (static $name:ident: $type:ty = const $init:block $(;)?) => {
+        ::loom::thread_local! { static $name: $type = $init }
+    };
+}
+#[cfg(not(loom))]
 pub(crate) use atomic_waker::AtomicWaker;
+#[cfg(loom)]
+pub(crate) use const_thread_local as thread_local;
 #[cfg(loom)]
 pub(crate) use waker::AtomicWaker;
 
@@ -86,7 +101,13 @@ thread_local! {
 }
 
 /// A mutual exclusion lock that is never poisoned; see the module's docs.
-pub(crate) struct Mutex<T>(std::sync::Mutex<T>);
+pub(crate) struct Mutex<T> {
+    value: std::sync::Mutex<T>,
+    /// What a model sees. It is taken around `value`, which is then always free. Made at the first
+    /// use, since `new` is constant and loom's is not.
+    #[cfg(loom)]
+    model: std::sync::OnceLock<loom::sync::Mutex<()>>,
+}
 
 impl<T> Mutex<T> {
     /// A free lock around `value`.
@@ -95,21 +116,35 @@ impl<T> Mutex<T> {
         reason = "this newtype is the one way to a lock in core"
     )]
     pub(crate) const fn new(value: T) -> Self {
-        Self(std::sync::Mutex::new(value))
+        Self {
+            value: std::sync::Mutex::new(value),
+            #[cfg(loom)]
+            model: std::sync::OnceLock::new(),
+        }
     }
 
     /// Returns what the lock protected.
     pub(crate) fn into_inner(self) -> T {
-        self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
+        self.value
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits for the lock and takes it.
     #[inline]
     pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
-        let guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        #[cfg(loom)]
+        let model = self.model.get_or_init(|| loom::sync::Mutex::new(()));
+        #[cfg(loom)]
+        let model = model.lock().unwrap_or_else(PoisonError::into_inner);
+        let value = self.value.lock().unwrap_or_else(PoisonError::into_inner);
         #[cfg(debug_assertions)]
         let _ = DEPTH.try_with(|depth| depth.set(depth.get() + 1));
-        MutexGuard(guard)
+        MutexGuard {
+            value,
+            #[cfg(loom)]
+            _model: model,
+        }
     }
 }
 
@@ -120,19 +155,24 @@ impl<T> fmt::Debug for Mutex<T> {
 }
 
 /// The right to use what a [`Mutex`] protects.
-pub(crate) struct MutexGuard<'a, T>(std::sync::MutexGuard<'a, T>);
+// The fields are dropped in their order: the value is free before another thread of a model runs.
+pub(crate) struct MutexGuard<'a, T> {
+    value: std::sync::MutexGuard<'a, T>,
+    #[cfg(loom)]
+    _model: loom::sync::MutexGuard<'a, ()>,
+}
 
 impl<T> Deref for MutexGuard<'_, T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        &self.0
+        &self.value
     }
 }
 
 impl<T> DerefMut for MutexGuard<'_, T> {
     fn deref_mut(&mut self) -> &mut T {
-        &mut self.0
+        &mut self.value
     }
 }
 

@@ -14,6 +14,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use crate::runtime::TaskInfo;
+use crate::util::discard;
 
 /// One thing that would otherwise be lost.
 #[derive(Debug, Clone)]
@@ -116,5 +117,7 @@ pub(crate) fn report(report: &Report) {
         None => eprintln!("kumi: {report}"),
     };
     // A failing hook must not take the runtime with it.
-    let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(call));
+    if let Err(panic) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(call)) {
+        discard(panic);
+    }
 }

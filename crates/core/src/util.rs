@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
+use crate::loom::thread_local;
+
 /// No deadline lies further ahead than this: about a thousand years.
 const LONGEST: Duration = Duration::from_secs(86_400 * 365 * 1_000);
 
@@ -43,7 +45,10 @@ pub fn wake_all(wakers: impl IntoIterator<Item = Waker>) {
     let mut first = None;
     for waker in wakers {
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
-            first.get_or_insert(panic);
+            match first {
+                None => first = Some(panic),
+                Some(_) => discard(panic),
+            }
         }
     }
     if let Some(panic) = first {
@@ -69,6 +74,13 @@ pub(crate) fn thread_number() -> u64 {
         })
         // The thread is being torn down: no number it had before, so it is home to nothing.
         .unwrap_or_else(|_| fresh())
+}
+
+/// Drops what somebody panicked with; if that panics too, what it panics with is forgotten.
+pub(crate) fn discard(payload: Box<dyn Any + Send>) {
+    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        std::mem::forget(again);
+    }
 }
 
 /// The text of a panic, if it has one.

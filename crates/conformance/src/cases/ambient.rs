@@ -1,4 +1,8 @@
 //! What ambient functions find: the runtime and the task of the code that runs right now.
+#![allow(
+    clippy::async_yields_async,
+    reason = "handles are handed out, to be joined later"
+)]
 
 use std::future::{Future, pending, poll_fn};
 use std::pin::Pin;

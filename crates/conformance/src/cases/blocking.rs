@@ -9,9 +9,7 @@ use kumi_core::context;
 use kumi_core::runtime::Runtime;
 use kumi_core::task::{SpawnBlockingExt, SpawnExt, TaskBuilder};
 
-use crate::probe::{
-    Gate, assert_cancelled, assert_panicked, during, in_call, token, until,
-};
+use crate::probe::{Gate, assert_cancelled, assert_panicked, during, in_call, token, until};
 
 /// A closure runs, and its handle gives its value.
 pub async fn returns_its_value<R: Runtime>(rt: R) {
@@ -26,23 +24,28 @@ pub async fn returns_its_value<R: Runtime>(rt: R) {
 pub async fn is_not_run_inside_spawn<R: Runtime>(rt: R) {
     for _ in 0..20 {
         let inside = during(|| rt.spawn_blocking(in_call));
-        assert!(!inside.await.unwrap(), "the closure ran on its spawner's stack");
+        assert!(
+            !inside.await.unwrap(),
+            "the closure ran on its spawner's stack"
+        );
     }
 }
 
 /// A panic is the outcome of the closure.
 pub async fn a_panic_is_contained<R: Runtime>(rt: R) {
     let task = rt.spawn_blocking(|| panic!("blocked and fell"));
-    assert_eq!(assert_panicked(task.await.map(|()| ())), "blocked and fell");
+    assert_eq!(assert_panicked::<()>(task.await), "blocked and fell");
     assert_eq!(rt.spawn_blocking(|| 1).await.unwrap(), 1);
 }
 
 /// A closure has a name, a number and a place like any task.
 pub async fn has_a_name<R: Runtime>(rt: R) {
-    let closure = TaskBuilder::new().name("reader").spawn_blocking_on(&rt, || {
-        let task = context::current_task().unwrap();
-        (task.id(), task.name().map(str::to_owned))
-    });
+    let closure = TaskBuilder::new()
+        .name("reader")
+        .spawn_blocking_on(&rt, || {
+            let task = context::current_task().unwrap();
+            (task.id(), task.name().map(str::to_owned))
+        });
     assert_eq!(closure.name(), Some("reader"));
     assert_eq!(closure.info().location().file(), file!());
     let id = closure.id();

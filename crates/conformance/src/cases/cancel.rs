@@ -195,7 +195,10 @@ pub async fn by_dropping_the_handle<R: Runtime>(rt: R) {
     during(|| drop(task));
     assert!(reference.is_cancel_requested());
     until(|| reference.is_finished()).await;
-    assert!(!witness.only().in_call, "dropped inside the drop of the handle");
+    assert!(
+        !witness.only().in_call,
+        "dropped inside the drop of the handle"
+    );
 }
 
 /// A detached task runs on by itself.

@@ -8,7 +8,7 @@ use kumi_core::run::Runner;
 use kumi_core::runtime::{AnyRuntime, Clock, Runtime, Sleep};
 use kumi_core::task::{SpawnBlockingExt, SpawnExt};
 
-use super::{block_on, blocking, cancel, clock, join, panic, spawn, timeout as limits};
+use super::{ambient, block_on, blocking, cancel, clock, join, panic, spawn, timeout as limits};
 use crate::Fresh;
 use crate::probe::{assert_cancelled, park_on, until};
 
@@ -57,26 +57,20 @@ pub async fn closures<R: Runtime>(rt: R) {
     blocking::detached(any).await;
 }
 
-/// Inside a task the ambient runtime is the one behind the erased form.
+/// Inside a task the ambient runtime is the one behind the erased form, from task to task.
 pub async fn the_ambient_runtime<R: Runtime>(rt: R) {
     let any = AnyRuntime::new(rt);
     assert!(any.downcast::<R>().is_some());
-    let found = any.spawn(async {
+    ambient::inside_main(any.downcast::<R>().unwrap().clone()).await;
+    let task = any.spawn(async {
+        let is_behind = || context::with_current(|rt| rt.unwrap().downcast::<R>().is_some());
         let any = context::with_current(|rt| rt.unwrap().to_any_runtime());
-        let child = any.spawn(async { any_or::<R>() });
-        child.await.unwrap()
+        is_behind()
+            && any.downcast::<R>().is_some()
+            && any.spawn(async move { is_behind() }).await.unwrap()
     });
-    assert!(found.await.unwrap());
+    assert!(task.await.unwrap());
     block_on::inside_a_task_panics(any).await;
-}
-
-/// Whether the ambient runtime is an `R`, or the erased form of one.
-fn any_or<R: Runtime>() -> bool {
-    context::with_current(|rt| {
-        let rt = rt.expect("it is set");
-        let erased = rt.downcast::<AnyRuntime>();
-        rt.downcast::<R>().is_some() || erased.is_some_and(|any| any.downcast::<R>().is_some())
-    })
 }
 
 /// `block_on`, a run and the shutdown.
@@ -90,7 +84,11 @@ pub fn from_start_to_end<R: Runtime>(fresh: Fresh<'_, R>) {
         let reference = left.task();
         left.detach();
         any.spawn_blocking(|| 1).await.unwrap();
-        assert!(timeout(&any, MS, std::future::pending::<()>()).await.is_err());
+        assert!(
+            timeout(&any, MS, std::future::pending::<()>())
+                .await
+                .is_err()
+        );
         reference
     };
     let left = Runner::new().ctrl_c(false).run(&any, main).unwrap();

@@ -26,7 +26,12 @@ fn pair<R: Io>(rt: &R) -> (R::Registered<UnixStream>, UnixStream) {
 
 /// Reads once what is there.
 async fn read(io: &impl Registered<UnixStream>, buf: &mut [u8]) -> io::Result<usize> {
-    poll_fn(|cx| io.poll_io(cx, Direction::Read, |mut socket| socket.read(buf).map(Done::more))).await
+    poll_fn(|cx| {
+        io.poll_io(cx, Direction::Read, |mut socket| {
+            socket.read(buf).map(Done::more)
+        })
+    })
+    .await
 }
 
 /// Reads one byte that has to be there sooner or later.
@@ -167,7 +172,9 @@ pub async fn poll_io_and_ready_side_by_side<R: Io>(rt: R) {
     turns(&rt, 10).await;
     peer.write_all(b"y").unwrap();
     assert_eq!(reads.await.unwrap(), b'y');
-    // What it waited for may be gone again, but it was there.
+    // Readiness is a hint: what it waited for may be gone again before it looks, and then it waits for
+    // the next.
+    peer.write_all(b"z").unwrap();
     waits.await.unwrap().unwrap();
 }
 
@@ -207,7 +214,10 @@ pub async fn ready_waits_after_would_block<R: Io>(rt: R) {
             polls += 1;
             let poll = ready.as_mut().poll(cx);
             if polls == 1 {
-                assert!(poll.is_pending(), "nothing has arrived since (round {round})");
+                assert!(
+                    poll.is_pending(),
+                    "nothing has arrived since (round {round})"
+                );
                 peer.write_all(b"x").unwrap();
             }
             poll
@@ -254,9 +264,15 @@ pub async fn more_means_more<R: Io>(rt: R) {
 pub async fn errors_are_handed_out<R: Io>(rt: R) {
     let (io, mut peer) = pair(&rt);
     peer.write_all(b"x").unwrap();
-    for kind in [ErrorKind::Interrupted, ErrorKind::ConnectionReset, ErrorKind::Other] {
+    for kind in [
+        ErrorKind::Interrupted,
+        ErrorKind::ConnectionReset,
+        ErrorKind::Other,
+    ] {
         let failed = poll_fn(|cx| {
-            io.poll_io(cx, Direction::Read, |_| -> io::Result<Done<()>> { Err(kind.into()) })
+            io.poll_io(cx, Direction::Read, |_| -> io::Result<Done<()>> {
+                Err(kind.into())
+            })
         });
         assert_eq!(failed.await.unwrap_err().kind(), kind);
     }
@@ -271,7 +287,9 @@ pub async fn a_panic_of_the_operation<R: Io>(rt: R) {
     let (_, waker) = counting_waker();
     let mut cx = Context::from_waker(&waker);
     let message = panic_of(|| {
-        io.poll_io(&mut cx, Direction::Read, |_| -> io::Result<Done<()>> { panic!("in the op") })
+        io.poll_io(&mut cx, Direction::Read, |_| -> io::Result<Done<()>> {
+            panic!("in the op")
+        })
     });
     assert_eq!(message, "in the op");
     assert_eq!(byte(&io).await, b'x');
@@ -349,7 +367,9 @@ pub async fn both_directions_at_once<R: Io>(rt: R) {
     let reads = rt.spawn(async move { byte(&*one).await });
     let writes = rt.spawn(async move {
         poll_fn(|cx| {
-            other.poll_io(cx, Direction::Write, |mut s| s.write(b"last").map(Done::more))
+            other.poll_io(cx, Direction::Write, |mut s| {
+                s.write(b"last").map(Done::more)
+            })
         })
         .await
     });
@@ -374,16 +394,20 @@ pub async fn both_directions_at_once<R: Io>(rt: R) {
 pub async fn the_waker_is_replaced<R: Io>(rt: R) {
     let (io, mut peer) = pair(&rt);
     let (_, waker) = counting_waker();
-    let early = io.poll_io(&mut Context::from_waker(&waker), Direction::Read, |mut s| {
-        s.read(&mut [0]).map(Done::more)
-    });
+    let early = io.poll_io(
+        &mut Context::from_waker(&waker),
+        Direction::Read,
+        |mut s| s.read(&mut [0]).map(Done::more),
+    );
     assert!(early.is_pending());
     let parked = Gate::new();
     let waits = parked.clone();
     let task = rt.spawn(async move {
         poll_fn(|cx| {
             let mut buf = [0];
-            let poll = io.poll_io(cx, Direction::Read, |mut s| s.read(&mut buf).map(Done::more));
+            let poll = io.poll_io(cx, Direction::Read, |mut s| {
+                s.read(&mut buf).map(Done::more)
+            });
             waits.open();
             poll
         })
@@ -417,9 +441,11 @@ pub async fn dropping_it_closes_the_descriptor<R: Io>(rt: R) {
         let (io, mut peer) = pair(&rt);
         if round % 2 == 0 {
             let (_, waker) = counting_waker();
-            let poll = io.poll_io(&mut Context::from_waker(&waker), Direction::Read, |mut s| {
-                s.read(&mut [0]).map(Done::more)
-            });
+            let poll = io.poll_io(
+                &mut Context::from_waker(&waker),
+                Direction::Read,
+                |mut s| s.read(&mut [0]).map(Done::more),
+            );
             assert!(poll.is_pending());
         } else {
             peer.write_all(b"x").unwrap();
@@ -477,7 +503,9 @@ pub fn after_the_shutdown<R: Io>(fresh: Fresh<'_, R>) {
     let early = rt.block_on(async {
         let (_, waker) = counting_waker();
         let mut cx = Context::from_waker(&waker);
-        io.poll_io(&mut cx, Direction::Read, |mut s| s.read(&mut [0]).map(Done::more))
+        io.poll_io(&mut cx, Direction::Read, |mut s| {
+            s.read(&mut [0]).map(Done::more)
+        })
     });
     assert!(early.is_pending());
     let handle = rt.handle();
@@ -500,7 +528,9 @@ pub fn waiting_at_the_shutdown<R: Io>(fresh: Fresh<'_, R>) {
     let (first, second) = (Arc::clone(&parked), Arc::clone(&parked));
     let reads = thread(move || {
         park_on(poll_fn(|cx| {
-            let poll = one.poll_io(cx, Direction::Read, |mut s| s.read(&mut [0]).map(Done::more));
+            let poll = one.poll_io(cx, Direction::Read, |mut s| {
+                s.read(&mut [0]).map(Done::more)
+            });
             first.fetch_or(1, Ordering::SeqCst);
             poll
         }))

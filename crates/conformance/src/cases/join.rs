@@ -29,7 +29,7 @@ pub async fn three_outcomes<R: Runtime>(rt: R) {
 
     let task = rt.spawn(async { panic!("no luck") });
     let id = task.id();
-    let error = task.await.map(|()| ()).unwrap_err();
+    let error = task.await.map(drop::<()>).unwrap_err();
     assert!(error.is_panic() && !error.is_cancelled());
     assert_eq!(error.task().id(), id);
     assert!(error.to_string().contains("no luck"), "{error}");

@@ -1,4 +1,8 @@
 //! Local tasks: futures that are not `Send`, on the thread that spawned them, whoever touches them.
+#![allow(
+    clippy::async_yields_async,
+    reason = "handles are handed out, to be joined later"
+)]
 
 use std::cell::{Cell, RefCell};
 use std::future::pending;
@@ -38,7 +42,10 @@ pub async fn runs<R: Runtime + SpawnLocal>(rt: R) {
 pub async fn is_not_run_inside_spawn<R: Runtime + SpawnLocal>(rt: R) {
     for _ in 0..20 {
         let inside = during(|| rt.spawn_local(async { in_call() }));
-        assert!(!inside.await.unwrap(), "the task ran on its spawner's stack");
+        assert!(
+            !inside.await.unwrap(),
+            "the task ran on its spawner's stack"
+        );
     }
 }
 
@@ -190,7 +197,7 @@ pub async fn a_panic_is_contained<R: Runtime + SpawnLocal>(rt: R) {
         yield_now().await;
         panic!("at home");
     });
-    assert_eq!(assert_panicked(task.await.map(|()| ())), "at home");
+    assert_eq!(assert_panicked::<()>(task.await), "at home");
     assert_eq!(*rt.spawn_local(async { Rc::new(1) }).await.unwrap(), 1);
 }
 

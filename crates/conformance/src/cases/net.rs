@@ -51,11 +51,15 @@ async fn write_all<R: Io>(mut stream: &TcpStream<R>, mut bytes: &[u8]) {
         let n = poll_fn(|cx| Pin::new(&mut stream).poll_write(cx, bytes)).await;
         bytes = &bytes[n.unwrap()..];
     }
-    poll_fn(|cx| Pin::new(&mut stream).poll_flush(cx)).await.unwrap();
+    poll_fn(|cx| Pin::new(&mut stream).poll_flush(cx))
+        .await
+        .unwrap();
 }
 
 async fn close<R: Io>(mut stream: &TcpStream<R>) {
-    poll_fn(|cx| Pin::new(&mut stream).poll_close(cx)).await.unwrap();
+    poll_fn(|cx| Pin::new(&mut stream).poll_close(cx))
+        .await
+        .unwrap();
 }
 
 /// What is sent comes back.
@@ -153,7 +157,11 @@ pub async fn many_connections<R: Io>(rt: R) {
 pub async fn vectored<R: Io>(rt: R) {
     let (a, b) = pair(&rt).await;
     assert!(a.is_write_vectored());
-    let slices = [IoSlice::new(b"head "), IoSlice::new(b""), IoSlice::new(b"body")];
+    let slices = [
+        IoSlice::new(b"head "),
+        IoSlice::new(b""),
+        IoSlice::new(b"body"),
+    ];
     let mut writer = &a;
     let sent = poll_fn(|cx| Pin::new(&mut writer).poll_write_vectored(cx, &slices)).await;
     assert_eq!(sent.unwrap(), 9);
@@ -281,7 +289,11 @@ pub async fn everything_is_send<R: Io>(rt: R) {
 /// Names are looked up, addresses are not; what is neither is an error.
 pub async fn look_up<R: Io>(rt: R) {
     let found = lookup(&rt, "localhost:80").await.unwrap();
-    assert!(found.iter().all(|addr| addr.ip().is_loopback() && addr.port() == 80));
+    assert!(
+        found
+            .iter()
+            .all(|addr| addr.ip().is_loopback() && addr.port() == 80)
+    );
     assert!(!found.is_empty());
     let addr: SocketAddr = "192.0.2.1:7".parse().unwrap();
     assert_eq!(lookup(&rt, "192.0.2.1:7").await.unwrap(), [addr]);
@@ -294,7 +306,9 @@ pub async fn look_up<R: Io>(rt: R) {
 pub async fn connects_by_name<R: Io>(rt: R) {
     let (listener, addr) = listen(&rt).await;
     // On many systems `localhost` is `::1` first, where nobody listens.
-    let stream = TcpStream::connect(&rt, ("localhost", addr.port())).await.unwrap();
+    let stream = TcpStream::connect(&rt, ("localhost", addr.port()))
+        .await
+        .unwrap();
     let (accepted, _) = listener.accept().await.unwrap();
     write_all(&accepted, b"n").await;
     assert_eq!(read_exact(&stream, 1).await, b"n");

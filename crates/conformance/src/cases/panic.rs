@@ -1,11 +1,10 @@
 //! Panics: contained in their task, never lost, never in the way of others.
 
-use std::future::{Future, pending, poll_fn};
+use std::future::{pending, poll_fn};
 use std::panic::panic_any;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll};
+use std::task::Poll;
 
 use kumi_core::combine::yield_now;
 use kumi_core::context;
@@ -50,8 +49,8 @@ pub async fn is_contained<R: Runtime>(rt: R) {
         yield_now().await;
         panic!("in poll {}", 2);
     });
-    assert_eq!(assert_panicked(first.await.map(|()| ())), "in poll 1");
-    assert_eq!(assert_panicked(second.await.map(|()| ())), "in poll 2");
+    assert_eq!(assert_panicked::<()>(first.await), "in poll 1");
+    assert_eq!(assert_panicked::<()>(second.await), "in poll 2");
     assert_eq!(rt.spawn(async { "alive" }).await.unwrap(), "alive");
 }
 
@@ -60,7 +59,7 @@ pub async fn the_payload_reaches_the_joiner<R: Runtime>(rt: R) {
     #[derive(Debug, PartialEq)]
     struct Payload(u32);
     let task = rt.spawn(async { panic_any(Payload(9)) });
-    let error = task.await.map(|()| ()).unwrap_err();
+    let error = task.await.map(drop::<()>).unwrap_err();
     let payload = error.into_panic().downcast::<Payload>().unwrap();
     assert_eq!(*payload, Payload(9));
 }
@@ -69,14 +68,16 @@ pub async fn the_payload_reaches_the_joiner<R: Runtime>(rt: R) {
 pub async fn others_go_on<R: Runtime>(rt: R) {
     let gate = Gate::new();
     let waiting = rt.spawn(gate.wait());
-    let failing: Vec<_> = (0..20).map(|_| rt.spawn(async { panic!("one of many") })).collect();
+    let failing: Vec<_> = (0..20)
+        .map(|_| rt.spawn(async { panic!("one of many") }))
+        .collect();
     let ready = rt.spawn(async {
         for _ in 0..100 {
             yield_now().await;
         }
     });
     for task in failing {
-        assert_panicked(task.await.map(|()| ()));
+        assert_panicked::<()>(task.await);
     }
     ready.await.unwrap();
     gate.open();
@@ -85,15 +86,11 @@ pub async fn others_go_on<R: Runtime>(rt: R) {
 
 /// The future is dropped after its panic, once, before the joiner is told, inside its task.
 pub async fn the_future_is_dropped<R: Runtime>(rt: R) {
-    struct Holds(crate::probe::Token);
-    impl Future for Holds {
-        type Output = ();
-        fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
-            panic!("it keeps its token");
-        }
-    }
     let (captured, witness) = token();
-    let task = rt.spawn(Holds(captured));
+    let task = rt.spawn(poll_fn(move |_| -> Poll<()> {
+        let _keep = &captured;
+        panic!("it keeps its token")
+    }));
     let id = task.id();
     assert_panicked(task.await);
     assert_eq!(witness.only().task, Some(id));
@@ -103,7 +100,7 @@ pub async fn the_future_is_dropped<R: Runtime>(rt: R) {
 pub async fn the_frame_is_restored<R: Runtime>(rt: R) {
     for _ in 0..10 {
         let task = rt.spawn(async { panic!("leaves through the frame") });
-        assert_panicked(task.await.map(|()| ()));
+        assert_panicked::<()>(task.await);
         assert!(context::current_task().is_none());
         assert!(context::with_current(|rt| rt.is_some()));
     }
@@ -119,7 +116,10 @@ pub async fn in_the_drop_of_a_cancelled_future<R: Runtime>(rt: R) {
         pending::<()>().await;
     });
     parked.wait().await;
-    assert_eq!(assert_panicked(task.cancel_and_join().await), "bad clean-up");
+    assert_eq!(
+        assert_panicked(task.cancel_and_join().await),
+        "bad clean-up"
+    );
     rt.spawn(async {}).await.unwrap();
 }
 
@@ -182,7 +182,7 @@ pub async fn that_nobody_joins_is_reported<R: Runtime>(rt: R) {
 pub async fn that_was_joined_is_not_reported<R: Runtime>(rt: R) {
     let mut task = rt.spawn(async { panic!("joined") });
     let id = task.id();
-    assert_panicked((&mut task).await.map(|()| ()));
+    assert_panicked::<()>((&mut task).await);
     drop(task);
     turns(&rt, 10).await;
     assert!(reports::of(id).is_empty());

@@ -191,7 +191,9 @@ pub fn mains_panic_goes_on_after_the_drain<R: Runtime>(fresh: Fresh<'_, R>) {
         yield_now().await;
         panic!("main fell");
     };
-    let message = panic_of(|| runner().run::<_, std::pin::Pin<Box<dyn Future<Output = ()>>>>(&*rt, Box::pin(main)));
+    let message = panic_of(|| {
+        runner().run::<_, std::pin::Pin<Box<dyn Future<Output = ()>>>>(&*rt, Box::pin(main))
+    });
     assert_eq!(message, "main fell");
     assert_eq!(witness.count(), 1);
     assert_eq!(runner().run(&*rt, async { "again" }), Ok("again"));
@@ -232,7 +234,9 @@ pub fn an_endless_grace_period<R: Runtime>(fresh: Fresh<'_, R>) {
     let endless = runner().grace(Duration::MAX);
     assert_eq!(endless.clone().run(&*rt, async { 1 }), Ok(1));
     let (captured, witness) = token();
-    endless.run(&*rt, async { drop(leave(&*rt, captured)) }).unwrap();
+    endless
+        .run(&*rt, async { drop(leave(&*rt, captured)) })
+        .unwrap();
     assert_eq!(witness.count(), 1);
 }
 
@@ -275,10 +279,12 @@ pub fn a_closure_that_outlasts_the_grace<R: Runtime>(fresh: Fresh<'_, R>) {
     let grace = Duration::from_millis(10);
     let main = async {
         leave(&*rt, captured);
-        let closure = TaskBuilder::new().name("slow").spawn_blocking_on(&*rt, move || {
-            opener.open();
-            let _ = wait.recv();
-        });
+        let closure = TaskBuilder::new()
+            .name("slow")
+            .spawn_blocking_on(&*rt, move || {
+                opener.open();
+                let _ = wait.recv();
+            });
         let task = closure.task();
         closure.detach();
         started.wait().await;

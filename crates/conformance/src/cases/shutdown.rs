@@ -10,8 +10,8 @@ use kumi_core::task::{JoinHandle, SpawnBlockingExt, SpawnExt};
 
 use crate::Fresh;
 use crate::probe::{
-    Gate, Manual, Slot, Token, assert_cancelled, counting_waker, lock, panic_of, park_on,
-    poll_with, thread, token, turns, until,
+    Gate, Manual, Token, assert_cancelled, counting_waker, lock, panic_of, park_on, poll_with,
+    thread, token, turns, until,
 };
 use crate::reports;
 
@@ -175,7 +175,8 @@ pub fn wakers_that_outlive_it<R: Runtime>(fresh: Fresh<'_, R>) {
     let polls = hand.polls();
     hand.wake();
     waker.wake_by_ref();
-    waker.clone().wake();
+    let other = waker.clone();
+    other.wake();
     drop(waker);
     assert_eq!(hand.polls(), polls);
     assert_cancelled(park_on(task));
@@ -261,7 +262,8 @@ pub fn what_destructors_spawn_is_dropped<R: Runtime>(fresh: Fresh<'_, R>) {
     rt.block_on(parked.wait());
     drop(rt);
     assert_eq!(witness.count(), 11);
-    for task in std::mem::take(&mut *lock(&tasks)) {
+    let tasks = std::mem::take(&mut *lock(&tasks));
+    for task in tasks {
         assert_cancelled(park_on(task));
     }
 }
@@ -332,17 +334,17 @@ pub async fn inside_main<R: Runtime>(rt: R) {
 pub fn inside_a_task<R: Runtime>(fresh: Fresh<'_, R>) {
     let rt = fresh();
     let (captured, witness) = token();
-    let (handle, done) = (rt.handle(), Slot::new());
-    let result = done.clone();
+    let (handle, go) = (rt.handle(), Gate::new());
+    let wait = go.wait();
     let other = parked(&rt, witness.token());
     let task = rt.spawn(async move {
         let _captured = captured;
+        wait.await;
         handle.shutdown();
-        result.put(());
         pending::<()>().await;
     });
     rt.block_on(async {
-        done.take().await;
+        go.open();
         assert_cancelled(task.await);
         assert_cancelled(other.await);
     });
@@ -355,12 +357,11 @@ pub fn by_another_thread<R: Runtime>(fresh: Fresh<'_, R>) {
     let (captured, witness) = token();
     let task = parked(&rt, captured);
     let handle = rt.handle();
-    let side = rt.block_on(async {
+    rt.block_on(async {
         let side = thread(move || handle.shutdown());
         assert_cancelled(task.await);
-        side
+        side.await;
     });
-    park_on(side);
     assert_eq!(witness.count(), 1);
 }
 

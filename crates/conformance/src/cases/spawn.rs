@@ -25,7 +25,10 @@ pub async fn returns_its_value<R: Runtime>(rt: R) {
 pub async fn is_not_run_inside_spawn<R: Runtime>(rt: R) {
     for _ in 0..100 {
         let inside = during(|| rt.spawn(async { in_call() }));
-        assert!(!inside.await.unwrap(), "the task ran on its spawner's stack");
+        assert!(
+            !inside.await.unwrap(),
+            "the task ran on its spawner's stack"
+        );
     }
 }
 

@@ -12,9 +12,7 @@ use kumi_core::runtime::Runtime;
 use kumi_core::task::{JoinHandle, SpawnExt};
 
 use crate::Fresh;
-use crate::probe::{
-    Gate, Manual, Slot, assert_cancelled, park_on, thread, token, until,
-};
+use crate::probe::{Gate, Manual, Slot, assert_cancelled, park_on, thread, token, until};
 
 /// A wake from another thread reaches a task of a runtime that has nothing else to do.
 pub async fn wake<R: Runtime>(rt: R) {
@@ -182,6 +180,8 @@ pub async fn the_handle_races_with_the_end<R: Runtime>(rt: R) {
         });
         hand.finish(output);
         side.await;
+        // The cancel may have come first; then the output was never taken.
+        drop(hand);
         until(|| reference.is_finished()).await;
         until(|| witness.is_dropped()).await;
         assert_eq!(witness.count(), 1);

@@ -32,7 +32,10 @@ pub async fn too_late<R: Runtime>(rt: R) {
     let at = rt.now() + 5 * MS;
     let error = timeout_at(&rt, at, pending::<()>()).await.unwrap_err();
     assert!(rt.now() >= at);
-    assert_eq!(std::io::Error::from(error).kind(), std::io::ErrorKind::TimedOut);
+    assert_eq!(
+        std::io::Error::from(error).kind(),
+        std::io::ErrorKind::TimedOut
+    );
 }
 
 /// The future is dropped before the error is returned.

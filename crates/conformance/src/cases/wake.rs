@@ -58,7 +58,8 @@ pub async fn during_the_poll<R: Runtime>(rt: R) {
                 return Poll::Ready(polls);
             }
             if by_clone {
-                cx.waker().clone().wake();
+                let waker = cx.waker().clone();
+                waker.wake();
             } else {
                 cx.waker().wake_by_ref();
             }
@@ -83,7 +84,11 @@ pub async fn many_wakes_are_few_polls<R: Runtime>(rt: R) {
     }));
     task.await.unwrap();
     turns(&rt, 10).await;
-    assert_eq!(polls.load(Ordering::Relaxed), 11, "a task that has ended is not polled");
+    assert_eq!(
+        polls.load(Ordering::Relaxed),
+        11,
+        "a task that has ended is not polled"
+    );
 }
 
 /// A waker that is kept after the end of its task is harmless.

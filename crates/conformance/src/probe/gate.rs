@@ -32,10 +32,6 @@ impl Gate {
         wakers.into_iter().for_each(Waker::wake);
     }
 
-    pub(crate) fn is_open(&self) -> bool {
-        lock(&self.0).open
-    }
-
     /// Waits until it is open.
     pub(crate) fn wait(&self) -> Wait {
         Wait(self.clone())

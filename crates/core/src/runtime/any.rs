@@ -105,7 +105,8 @@ impl Spawn for AnyRuntime {
 
     fn ambient(&self) -> Option<Ambient<'_>> {
         Some(Ambient {
-            runtime: self,
+            // What is inside, so that forms do not pile up from task to task.
+            runtime: &*self.runtime,
             local: self.local.as_deref(),
             #[cfg(unix)]
             io: self.io.as_deref(),

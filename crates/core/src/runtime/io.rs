@@ -38,7 +38,8 @@ pub struct Done<T> {
     /// buffer, a write that took less than it was given.
     ///
     /// Saves the system call that would only say "would block". Never required, and wrong only if
-    /// the descriptor in truth had more.
+    /// the descriptor in truth had more. The end of a stream is no "more": a backend hands it out also
+    /// after a drained read, although no further event will come.
     pub drained: bool,
 }
 
@@ -95,7 +96,8 @@ pub trait Registered<F>: Send + Sync + 'static {
     ///
     /// Whatever `op` returns but [`WouldBlock`](io::ErrorKind::WouldBlock);
     /// [`Interrupted`](io::ErrorKind::Interrupted) is handed out as well, not retried.
-    /// If the runtime has been shut down, an error that says so.
+    /// If the runtime has been shut down, an error that says so, unless its reactor is shared with the
+    /// whole process and goes on.
     fn poll_io<T>(
         &self,
         cx: &mut Context<'_>,
@@ -113,7 +115,7 @@ pub trait Registered<F>: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// If the runtime has been shut down.
+    /// If the runtime has been shut down, unless its reactor goes on.
     fn ready(&self, direction: Direction) -> impl Future<Output = io::Result<()>> + Send + '_;
 
     /// Tries `op` once, now, outside of a poll.

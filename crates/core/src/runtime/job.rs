@@ -25,6 +25,8 @@ use queue::JobQueue;
 use state::Stopped;
 use task::{Task, TaskInfo};
 
+use crate::loom::thread_local;
+
 /// What became of a job that was run.
 #[derive(Debug)]
 #[must_use = "`Ran::Again` holds a job, and dropping a job drops the future of its task"]
@@ -45,8 +47,8 @@ pub enum Ran {
 #[must_use = "dropping a job drops the future of its task"]
 pub struct Job(NonNull<Header>);
 
-// SAFETY: a job gives the right to the future of its cell, which is `Send`: `spawn` demands it,
-// and `spawn_local` wraps the future in one that refuses to be polled or dropped on another thread.
+// SAFETY: a job gives the right to the future of its cell, which is `Send`: `spawn` demands it; or
+// the cell is that of a local task, and refuses to poll or to drop its future on another thread.
 // The header is made for sharing. The output is `Send`, or its handle is not.
 unsafe impl Send for Job {}
 // SAFETY: through `&Job` one can only read the header's identity, and count references.
@@ -77,7 +79,10 @@ impl Job {
     pub fn run(self) -> Ran {
         let header = self.into_raw();
         let this = header::deref(&header);
-        this.state.start();
+        if !this.state.start() {
+            header::drop_ref(header);
+            return Ran::Ended;
+        }
         let waker = header::lend_waker(&header);
         match header::poll(header, &mut Context::from_waker(&waker)) {
             Poll::Ready(()) => {
@@ -169,9 +174,17 @@ fn abandon(header: NonNull<Header>) {
     thread_local! {
         static LATER: (Cell<bool>, JobQueue) = const { (Cell::new(false), JobQueue::new()) };
     }
+    /// Also if foreign code panics, what is dropped later is not to wait for this.
+    struct Busy;
+    impl Drop for Busy {
+        fn drop(&mut self) {
+            let _ = LATER.try_with(|(busy, _)| busy.set(false));
+        }
+    }
     let give_up = |header: NonNull<Header>| {
+        // The job's reference, given back also if foreign code panics.
+        let _job = Task::from_raw(header);
         header::abandon(header);
-        header::drop_ref(header);
     };
     let queued = LATER.try_with(|(busy, later)| {
         if busy.replace(true) {
@@ -183,11 +196,11 @@ fn abandon(header: NonNull<Header>) {
     match queued {
         Ok(true) => {}
         Ok(false) => {
+            let _busy = Busy;
             give_up(header);
             while let Ok(Some(job)) = LATER.try_with(|(_, later)| later.pop()) {
                 give_up(job.into_raw());
             }
-            let _ = LATER.try_with(|(busy, _)| busy.set(false));
         }
         // The thread is being torn down, and with it the queue: one after the other, then.
         Err(_) => give_up(header),
@@ -215,8 +228,8 @@ impl LocalJob {
     /// Turns it into a job that may travel through queues shared with other threads.
     ///
     /// It still has to be run, polled and dropped on this thread: a run or a poll elsewhere panics
-    /// (contained in the task, as any panic of a task), a drop elsewhere leaks the future and
-    /// reports it.
+    /// (contained in the task, as any panic of a task), and that or a drop elsewhere leaks the future,
+    /// with the memory it lies in, and reports it.
     pub fn into_job(self) -> Job {
         self.0
     }

@@ -93,16 +93,15 @@ pub trait Runtime:
     /// cancelling everything sees late-comers. Only the last waker is kept. Called only inside
     /// [`block_on`](Runtime::block_on).
     fn poll_idle(&self, cx: &mut Context<'_>) -> Poll<()> {
-        let tables = [self.tasks(), self.blocking_tasks()].into_iter().flatten();
-        // Each of them must learn the waker, so no short cut.
-        let busy = tables
-            .filter(|tasks| tasks.poll_idle(cx).is_pending())
-            .count();
-        if busy == 0 {
-            Poll::Ready(())
-        } else {
-            Poll::Pending
-        }
+        let watch = |tasks: Option<_>| tasks.map(|tasks: &Tasks| (tasks, tasks.watch(cx)));
+        // Each learns the waker before one is looked at; and when all were empty, none may have got
+        // a task meanwhile: what ends in one table may have added to another.
+        let tables = [self.tasks(), self.blocking_tasks()].map(watch);
+        let mut looked_at = tables.iter().flatten();
+        let mut counted = tables.iter().flatten();
+        let idle = looked_at.all(|(tasks, _)| tasks.is_empty())
+            && counted.all(|(tasks, before)| tasks.added() == *before);
+        if idle { Poll::Ready(()) } else { Poll::Pending }
     }
 
     /// Ends the runtime: drops every task that is left, closes the queue, and returns.

@@ -8,19 +8,21 @@
 //! slab has grown, and next to no contention.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::NonNull;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use slab::Slab;
 
-use super::Task;
-use crate::loom::{AtomicWaker, Mutex, assert_unlocked};
+use super::{Header, Task, header};
+use crate::loom::{AtomicBool, AtomicUsize, AtomicWaker, Mutex, Ordering, assert_unlocked};
+use crate::util::discard;
 
 /// How many locks the table is spread over; a power of two.
-const SHARDS: usize = 8;
+const SHARDS: usize = if cfg!(loom) { 2 } else { 8 };
 
 /// An empty shard with more room than this gives its memory back.
 const KEEP: usize = 1024;
@@ -36,6 +38,8 @@ pub struct Tasks {
     /// Woken when a task is added and when a shard becomes empty, while somebody watches.
     watcher: AtomicWaker,
     watched: AtomicBool,
+    /// How many tasks were added while somebody watched.
+    added: AtomicUsize,
 }
 
 impl Tasks {
@@ -46,6 +50,7 @@ impl Tasks {
             shards: std::array::from_fn(|_| Shard(Mutex::new(Slab::new()))),
             watcher: AtomicWaker::new(),
             watched: AtomicBool::new(false),
+            added: AtomicUsize::new(0),
         }
     }
 
@@ -59,24 +64,32 @@ impl Tasks {
         task.set_tag(u32::try_from(place).expect("fewer than 2^32 tasks live"));
         entry.insert(task);
         drop(shard);
-        self.changed();
+        if self.is_watched() {
+            // Release: pairs with `added`. It is counted before the task can begin.
+            self.added.fetch_add(1, Ordering::Release);
+            self.wake();
+        }
     }
 
-    /// Takes the task out whose tag is `tag`.
+    /// Takes the task with this header out, if it is listed here.
     #[inline]
-    pub(crate) fn remove(&self, tag: u32) -> Task {
-        let place = tag as usize;
+    pub(crate) fn remove(&self, header: &NonNull<Header>) -> Option<Task> {
+        let place = header::deref(header).tag() as usize;
         let mut shard = self.shards[place % SHARDS].0.lock();
+        // Nothing keeps a backend from setting the tag, or from naming another table than before.
+        if !shard.get(place / SHARDS)?.is(header) {
+            return None;
+        }
         let task = shard.remove(place / SHARDS);
         let empty = shard.is_empty();
         if empty && shard.capacity() > KEEP {
             *shard = Slab::new();
         }
         drop(shard);
-        if empty {
-            self.changed();
+        if empty && self.is_watched() {
+            self.wake();
         }
-        task
+        Some(task)
     }
 
     /// Calls `visit` for each live task.
@@ -106,11 +119,34 @@ impl Tasks {
     /// Is ready when no task is listed; otherwise wakes `cx` when that may have become so, and when a
     /// task is added. Only the last waker is kept.
     pub fn poll_idle(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let before = self.watch(cx);
+        if self.is_empty() && self.added() == before {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    }
+
+    /// Wakes `cx` from now on; returns how many tasks were [`added`](Self::added) before.
+    pub(crate) fn watch(&self, cx: &Context<'_>) -> usize {
         self.watcher.register(cx.waker());
         // Before the look: a change after it, in the order of the shard's lock, sees the flag.
         self.watched.store(true, Ordering::SeqCst);
-        let idle = self.shards.iter().all(|shard| shard.0.lock().is_empty());
-        if idle { Poll::Ready(()) } else { Poll::Pending }
+        self.added()
+    }
+
+    /// Whether each part of the table was empty when it was looked at, one after the other.
+    ///
+    /// All were empty at once only if none was [`added`](Self::added) since [`watch`](Self::watch):
+    /// a task in a part not yet looked at may have added one to a part that was, and ended.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.shards.iter().all(|shard| shard.0.lock().is_empty())
+    }
+
+    /// How many tasks were added while somebody watched. Whoever finds a task gone has counted what it
+    /// added, because of the lock under which it was taken out.
+    pub(crate) fn added(&self) -> usize {
+        self.added.load(Ordering::Acquire)
     }
 
     /// Blocks this thread until no task is left, but no longer than `limit`; false if some are.
@@ -135,12 +171,18 @@ impl Tasks {
         true
     }
 
+    /// Nobody watches before the end of a run.
     #[inline]
-    fn changed(&self) {
-        // Nobody watches before the end of a run.
-        if self.watched.load(Ordering::SeqCst) {
-            assert_unlocked();
-            self.watcher.wake();
+    fn is_watched(&self) -> bool {
+        self.watched.load(Ordering::SeqCst)
+    }
+
+    #[cold]
+    fn wake(&self) {
+        assert_unlocked();
+        // The task that begins or ends here does not suffer from a waker that panics.
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.watcher.wake())) {
+            discard(panic);
         }
     }
 }

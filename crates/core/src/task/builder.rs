@@ -7,7 +7,6 @@ use std::task::{Context, Poll};
 
 use super::JoinHandle;
 use super::cell::{self, Scheduler};
-use super::home::Home;
 use crate::context::Kind;
 use crate::runtime::{
     Ambient, AmbientSource, BlockingJob, Job, LocalJob, Spawn, SpawnBlocking, SpawnLocal, TaskInfo,
@@ -154,8 +153,7 @@ impl TaskBuilder {
         F::Output: 'static,
     {
         let info = TaskInfo::new(self.name, Location::caller());
-        let future = Home::new(info.clone(), future);
-        let (job, header) = cell::allocate(runtime.clone(), info, future);
+        let (job, header) = cell::allocate_local(runtime.clone(), info, future);
         let handle = JoinHandle::new(header);
         runtime.spawn_local_job(LocalJob::new(job));
         handle

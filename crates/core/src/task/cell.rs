@@ -7,6 +7,11 @@
 //! handle and completer drops it. The cell lives until the last waker, handle, job and [`Task`] is
 //! gone; by then both slots are empty.
 //!
+//! A future that is bound to a thread ([`Home`]) may not be dropped elsewhere. If its task ends
+//! elsewhere, it stays where it is for ever, and so does the memory of its cell: a pinned future that
+//! is not dropped may still be reached from outside (it may be a link in a list of waiters), so its
+//! place is never used again.
+//!
 //! [`Task`]: crate::runtime::Task
 #![allow(
     unsafe_code,
@@ -20,18 +25,25 @@ use std::pin::Pin;
 use std::ptr::NonNull;
 use std::task::{Context, Poll};
 
+use super::home::Home;
 use super::{JoinError, recycle};
 use crate::context::{self, Frame, Kind};
 use crate::loom::{UnsafeCell, assert_unlocked};
 use crate::report::{Report, report};
 use crate::runtime::{AmbientSource, Header, Job, Spawn, Task, TaskInfo, Tasks, VTable};
-use crate::util::panic_message;
+use crate::util::{discard, panic_message};
 
 /// Where the job of a task goes when it is woken, and what surrounds its polls.
 pub(crate) trait Scheduler: AmbientSource + Send + Sync + 'static {
     const KIND: Kind;
     fn schedule(&self, job: Job);
     fn tasks(&self) -> Option<&Tasks>;
+
+    /// Whether this thread may touch the future.
+    #[inline]
+    fn is_home(&self) -> bool {
+        true
+    }
 }
 
 /// The scheduler of tasks: their runtime.
@@ -54,13 +66,20 @@ enum Outcome<T> {
     Panicked(Box<dyn Any + Send>),
 }
 
+/// What became of a future that is still in the cell.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Held {
+    New,
+    Polled,
+    /// The task has ended on a thread that may not touch the future, with a panic or as cancelled.
+    Leaked {
+        panicked: bool,
+    },
+}
+
 /// What the cell holds at the moment.
 enum Stage<F: Future> {
-    /// The future, and whether it was polled before.
-    Future {
-        future: F,
-        polled: bool,
-    },
+    Future { future: F, held: Held },
     Output(Outcome<F::Output>),
     Empty,
 }
@@ -74,10 +93,31 @@ struct Cell<S, F: Future> {
 }
 
 /// Makes the cell of a task; returns its job and the pointer for its join handle.
+#[inline]
 pub(crate) fn allocate<S, F>(scheduler: S, info: TaskInfo, future: F) -> (Job, NonNull<Header>)
 where
     S: Scheduler,
     F: Future + Send + 'static,
+{
+    allocate_any(scheduler, info, future)
+}
+
+/// Makes the cell of a task that is bound to this thread.
+#[inline]
+pub(crate) fn allocate_local<R, F>(runtime: R, info: TaskInfo, future: F) -> (Job, NonNull<Header>)
+where
+    R: Spawn,
+    F: Future + 'static,
+{
+    allocate_any(Home::new(runtime), info, future)
+}
+
+/// Makes a cell; the future is `Send`, or the scheduler knows the one thread that may touch it.
+#[inline]
+fn allocate_any<S, F>(scheduler: S, info: TaskInfo, future: F) -> (Job, NonNull<Header>)
+where
+    S: Scheduler,
+    F: Future + 'static,
 {
     let listed = scheduler.tasks().is_some();
     let cell = recycle::allocate(Cell {
@@ -85,14 +125,18 @@ where
         scheduler,
         stage: UnsafeCell::new(Stage::Future {
             future,
-            polled: false,
+            held: Held::New,
         }),
     });
     let header = cell.cast::<Header>();
     // SAFETY: the cell was just made, and the caller gets the references that keep it.
     let this = unsafe { Cell::<S, F>::of(header) };
-    if let Some(tasks) = this.scheduler.tasks() {
-        tasks.insert(Task::from_raw(header));
+    if listed {
+        // Counted for the table; given back at once if the runtime has changed its mind.
+        let task = Task::from_raw(header);
+        if let Some(tasks) = this.scheduler.tasks() {
+            tasks.insert(task);
+        }
     }
     (Job::new(header), header)
 }
@@ -125,15 +169,16 @@ impl<S: Scheduler, F: Future> Cell<S, F> {
         let asked = || self.header.state.asked();
         self.stage.with_mut(|stage| {
             // SAFETY: the caller has the right to the future, so nobody else looks at the stage.
-            let Stage::Future { future, polled } = (unsafe { &mut *stage }) else {
+            let Stage::Future { future, held } = (unsafe { &mut *stage }) else {
                 unreachable!("the right to the future ends with the future")
             };
             // Cancelled before its first poll: never polled (asyncio TK5).
             let before = asked();
-            if before.abort || before.cancel && !*polled {
+            if before.abort || before.cancel && *held == Held::New {
                 return Some(Outcome::Cancelled);
             }
-            *polled = true;
+            assert!(self.scheduler.is_home(), "{}", self.away());
+            *held = Held::Polled;
             // SAFETY: the cell is on the heap and the future is dropped in place.
             let future = unsafe { Pin::new_unchecked(future) };
             match future.poll(cx) {
@@ -154,6 +199,10 @@ impl<S: Scheduler, F: Future> Cell<S, F> {
     ///
     /// The caller has the right to the future.
     unsafe fn settle(&self, outcome: Outcome<F::Output>) {
+        if !self.scheduler.is_home() {
+            // SAFETY: as for this.
+            return unsafe { self.leak(outcome) };
+        }
         let dropped = catch_unwind(AssertUnwindSafe(|| {
             self.stage.with_mut(|stage| {
                 // SAFETY: the caller has the right to the stage. The slot is overwritten without
@@ -166,21 +215,73 @@ impl<S: Scheduler, F: Future> Cell<S, F> {
                 }
             });
         }));
-        let outcome = match (dropped, outcome) {
-            (Ok(()), outcome) => outcome,
-            (Err(panic), Outcome::Value(value)) => {
-                self.report_drop(&*panic);
-                Outcome::Value(value)
-            }
-            (Err(panic), Outcome::Panicked(first)) => {
-                self.report_drop(&*panic);
-                Outcome::Panicked(first)
-            }
-            (Err(panic), Outcome::Cancelled) => Outcome::Panicked(panic),
+        let (outcome, panic) = match (dropped, outcome) {
+            (Ok(()), outcome) => (outcome, None),
+            (Err(panic), Outcome::Cancelled) => (Outcome::Panicked(panic), None),
+            (Err(panic), outcome) => (outcome, Some(panic)),
         };
+        // Before anything else that may panic: the dropped future must not be found again.
         // SAFETY: as above; the old content was dropped, so it is overwritten, not dropped.
         self.stage
             .with_mut(|stage| unsafe { stage.write(Stage::Output(outcome)) });
+        if let Some(panic) = panic {
+            self.report_drop(panic);
+        }
+    }
+
+    /// Ends the task where its future may not be touched: it stays, for ever.
+    ///
+    /// # Safety
+    ///
+    /// The caller has the right to the future.
+    #[cold]
+    unsafe fn leak(&self, outcome: Outcome<F::Output>) {
+        self.stage.with_mut(|stage| {
+            // SAFETY: the caller has the right to the stage.
+            if let Stage::Future { held, .. } = unsafe { &mut *stage } {
+                let panicked = matches!(outcome, Outcome::Panicked(_));
+                *held = Held::Leaked { panicked };
+            }
+        });
+        report(&Report::LocalLeaked {
+            task: self.header.info.clone(),
+        });
+        // It is the one of `step`, which `outcome` makes again.
+        if let Outcome::Panicked(panic) = outcome {
+            discard(panic);
+        }
+    }
+
+    /// What a task that is polled on a thread that is not its own panics with.
+    fn away(&self) -> String {
+        format!(
+            "{} is bound to its thread and was run on another one: its backend must run local jobs \
+             where they were spawned",
+            self.header.info
+        )
+    }
+
+    /// Takes the outcome; none if it was taken.
+    ///
+    /// # Safety
+    ///
+    /// The caller has the right to the output.
+    unsafe fn outcome(&self) -> Option<Outcome<F::Output>> {
+        self.stage.with_mut(|stage| {
+            // SAFETY: the caller has the right to the output.
+            let stage = unsafe { &mut *stage };
+            if let Stage::Future { held, .. } = stage {
+                // It is leaked, and does not move.
+                return Some(match *held == (Held::Leaked { panicked: true }) {
+                    true => Outcome::Panicked(Box::new(self.away())),
+                    false => Outcome::Cancelled,
+                });
+            }
+            match std::mem::replace(stage, Stage::Empty) {
+                Stage::Output(outcome) => Some(outcome),
+                Stage::Future { .. } | Stage::Empty => None,
+            }
+        })
     }
 
     /// Reports that the task is given up, unless somebody had asked it to end.
@@ -192,12 +293,13 @@ impl<S: Scheduler, F: Future> Cell<S, F> {
         }
     }
 
-    fn report_drop(&self, panic: &(dyn Any + Send)) {
-        let message = panic_message(panic).to_owned();
+    fn report_drop(&self, panic: Box<dyn Any + Send>) {
+        let message = panic_message(&*panic).to_owned();
         report(&Report::PanicInDrop {
             task: self.header.info.clone(),
             message,
         });
+        discard(panic);
     }
 
     /// # Safety
@@ -257,12 +359,7 @@ impl<S: Scheduler, F: Future> Cell<S, F> {
         // SAFETY: the caller is the join handle, which holds a reference.
         let this = unsafe { Self::of(header) };
         // SAFETY: the caller has the right to the output.
-        let stage = this
-            .stage
-            .with_mut(|stage| unsafe { std::mem::replace(&mut *stage, Stage::Empty) });
-        let Stage::Output(outcome) = stage else {
-            unreachable!("the output is taken once, after completion")
-        };
+        let outcome = unsafe { this.outcome() }.expect("it is taken once, after completion");
         let info = || this.header.info.clone();
         let result = match outcome {
             Outcome::Value(value) => Ok(value),
@@ -280,10 +377,8 @@ impl<S: Scheduler, F: Future> Cell<S, F> {
         // SAFETY: the caller holds a reference.
         let this = unsafe { Self::of(header) };
         // SAFETY: the caller has the right to the output.
-        let stage = this
-            .stage
-            .with_mut(|stage| unsafe { std::mem::replace(&mut *stage, Stage::Empty) });
-        if let Stage::Output(Outcome::Panicked(panic)) = &stage {
+        let outcome = unsafe { this.outcome() };
+        if let Some(Outcome::Panicked(panic)) = &outcome {
             let message = panic_message(&**panic).to_owned();
             report(&Report::PanicNotJoined {
                 task: this.header.info.clone(),
@@ -291,31 +386,42 @@ impl<S: Scheduler, F: Future> Cell<S, F> {
             });
         }
         assert_unlocked();
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(stage))) {
-            this.report_drop(&*panic);
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(outcome))) {
+            this.report_drop(panic);
         }
     }
 
     /// # Safety
     ///
     /// As `VTable::unlist`.
-    unsafe fn unlist(header: NonNull<Header>) -> bool {
+    unsafe fn unlist(header: NonNull<Header>) {
         // SAFETY: the caller holds a reference.
         let this = unsafe { Self::of(header) };
-        let Some(tasks) = this.scheduler.tasks() else {
-            return false;
-        };
-        let task = tasks.remove(this.header.tag());
-        debug_assert_eq!(task.id(), this.header.info.id());
-        task.into_raw();
-        true
+        if let Some(tasks) = this.scheduler.tasks() {
+            drop(tasks.remove(&header));
+        }
     }
 
     /// # Safety
     ///
     /// As `VTable::free`.
     unsafe fn free(header: NonNull<Header>) {
+        // SAFETY: this is the last pointer to the cell.
+        if unsafe { Self::of(header) }.is_leaked() {
+            let cell = header.cast::<Self>().as_ptr();
+            // SAFETY: the field of a live cell that nobody looks at any more, dropped once.
+            unsafe { std::ptr::drop_in_place(&raw mut (*cell).header) };
+            // SAFETY: as above.
+            return unsafe { std::ptr::drop_in_place(&raw mut (*cell).scheduler) };
+        }
         // SAFETY: the cell was made by `allocate`, and this is the last pointer to it.
         unsafe { recycle::free(header.cast::<Self>()) };
+    }
+
+    /// Whether the future is in the cell for ever; asked when nobody else looks at it.
+    fn is_leaked(&self) -> bool {
+        // SAFETY: nobody else looks at the stage.
+        self.stage
+            .with(|stage| matches!(unsafe { &*stage }, Stage::Future { .. }))
     }
 }

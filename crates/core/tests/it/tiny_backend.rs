@@ -3,6 +3,11 @@
 //! [`Tiny`] is the handle; [`Tiny::new`] makes a runtime, and dropping what it returns ends it.
 //! One lock guards everything. No foreign code (a task, a waker, a destructor) ever runs under it.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a backend is where real time and threads come from"
+)]
+
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::{Pin, pin};
@@ -26,7 +31,7 @@ pub struct Tiny(Arc<Shared>);
 #[derive(Debug, Default)]
 struct Shared {
     state: Mutex<State>,
-    /// Something was left for a thread that is inside `block_on`.
+    /// Something was left for the thread that is inside `block_on`.
     changed: Condvar,
     home: OnceLock<ThreadId>,
     tasks: Tasks,
@@ -54,10 +59,14 @@ impl Shared {
         self.state.lock().unwrap()
     }
 
-    /// Whether this thread is the one that runs tasks; it becomes that if there is none yet.
-    fn is_home(&self) -> bool {
+    /// Makes this thread the one that runs tasks, if there is none yet.
+    fn assert_home(&self, what: &str) {
         let here = thread::current().id();
-        *self.home.get_or_init(|| here) == here
+        let home = *self.home.get_or_init(|| here);
+        assert!(
+            home == here,
+            "`{what}` on a runtime that belongs to another thread"
+        );
     }
 
     fn schedule(&self, job: Job) {
@@ -68,7 +77,7 @@ impl Shared {
             return drop(job);
         }
         state.jobs.push(job);
-        self.changed.notify_all();
+        self.changed.notify_one();
     }
 
     /// Fires what is due, then runs the jobs that are ready now; what they make ready has to wait for
@@ -106,9 +115,8 @@ impl Spawn for Tiny {
 
 impl SpawnLocal for Tiny {
     fn spawn_local_job(&self, job: LocalJob) {
-        let at_home = self.0.is_home();
-        assert!(at_home, "`spawn_local` on a thread that runs no tasks");
-        // Only this thread runs what is in the queue.
+        self.0.assert_home("spawn_local");
+        // No other thread runs what is in the queue.
         self.0.schedule(job.into_job());
     }
 }
@@ -136,15 +144,14 @@ impl Wake for Main {
         self.woken.store(true, Ordering::Release);
         // Whoever is about to wait has seen the flag, or is waiting once we have had the lock.
         drop(self.shared.lock());
-        self.shared.changed.notify_all();
+        self.shared.changed.notify_one();
     }
 }
 
 impl Runtime for Tiny {
     fn block_on<F: Future>(&self, future: F) -> F::Output {
         context::assert_may_block("block_on");
-        // Another thread may wait here too; the tasks run where they are at home.
-        let at_home = self.0.is_home();
+        self.0.assert_home("block_on");
         let main = Arc::new(Main {
             shared: Arc::clone(&self.0),
             woken: AtomicBool::new(true),
@@ -157,17 +164,16 @@ impl Runtime for Tiny {
                     return value;
                 }
             }
-            if at_home {
-                self.0.turn();
-            }
+            self.0.turn();
             let state = self.0.lock();
-            if main.woken.load(Ordering::Acquire) || at_home && !state.jobs.is_empty() {
+            if main.woken.load(Ordering::Acquire) || !state.jobs.is_empty() {
                 continue;
             }
-            let next = state.timers.keys().next().map(|&(at, _)| at);
-            let left = next.map(|at| at.saturating_duration_since(Instant::now()));
-            match left.filter(|_| at_home) {
-                Some(left) => drop(self.0.changed.wait_timeout(state, left).unwrap()),
+            match state.timers.keys().next() {
+                Some((at, _)) => {
+                    let left = at.saturating_duration_since(Instant::now());
+                    drop(self.0.changed.wait_timeout(state, left).unwrap());
+                }
                 None => drop(self.0.changed.wait(state).unwrap()),
             }
         }
@@ -214,7 +220,7 @@ impl TinySleep {
         state.timers.insert(key, waker);
         self.armed = Some(key);
         // It may be the earliest now.
-        self.shared.changed.notify_all();
+        self.shared.changed.notify_one();
     }
 
     /// Returns the waker, unless the timer has fired.

@@ -16,16 +16,16 @@
 )]
 
 use std::mem::ManuallyDrop;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
 
-use super::state::{Notify, State, WakeHost};
-use super::task::TaskInfo;
+use super::state::{HostWoken, Notify, State, WakeHost};
+use super::task::{Task, TaskInfo};
 use crate::loom::{self, UnsafeCell};
 use crate::report::{Report, report};
-use crate::util::panic_message;
+use crate::util::{discard, panic_message};
 
 /// What a header can ask of its cell.
 ///
@@ -44,9 +44,8 @@ pub(crate) struct VTable {
     pub(crate) take: unsafe fn(NonNull<Header>, *mut ()),
     /// Drops the output where it is. Never unwinds.
     pub(crate) drop_output: unsafe fn(NonNull<Header>),
-    /// Takes the task out of its runtime's table of live tasks; true if it was there, and then the
-    /// table's reference is the caller's.
-    pub(crate) unlist: unsafe fn(NonNull<Header>) -> bool,
+    /// Takes the task out of its runtime's table of live tasks, if it is there.
+    pub(crate) unlist: unsafe fn(NonNull<Header>),
     /// Frees the cell. Called once, by whoever dropped the last reference.
     pub(crate) free: unsafe fn(NonNull<Header>),
 }
@@ -107,7 +106,13 @@ pub(crate) fn drop_ref(header: NonNull<Header>) {
 /// Frees the cell; the caller has just given the last reference back.
 fn free(header: NonNull<Header>) {
     loom::assert_unlocked();
-    let free = deref(&header).vtable.free;
+    let this = deref(&header);
+    if this.state.revive() {
+        // It waits, and nobody can wake it any more. Its runtime gets it back, to drop the future.
+        let _last = Task::from_raw(header);
+        return schedule(header);
+    }
+    let free = this.vtable.free;
     // SAFETY: invariant 2, and no reference is left but the one the caller gave up.
     unsafe { free(header) }
 }
@@ -131,38 +136,64 @@ pub(crate) fn abort(header: NonNull<Header>) -> bool {
     first
 }
 
-/// Wakes the task: through its host, if a host polls it.
+/// Wakes the task, through its host if a host polls it. The caller keeps its reference.
+#[inline]
 pub(crate) fn wake(header: NonNull<Header>) {
     loom::assert_unlocked();
     let this = deref(&header);
-    if this.state.is_hosted() {
-        wake_host(this);
-    } else {
-        notify(header);
+    match this.state.notify() {
+        Notify::Nothing => {}
+        Notify::Schedule => schedule(header),
+        Notify::Host => wake_host(this),
     }
 }
 
-/// Wakes the host through its waker, which stays in its slot.
+/// Gives the job to the runtime of the task. The caller keeps a reference besides the job's.
+fn schedule(header: NonNull<Header>) {
+    let schedule = deref(&header).vtable.schedule;
+    // SAFETY: invariant 2; the job's reference is counted, and the caller's own keeps the cell until
+    // the call returns.
+    unsafe { schedule(header) }
+}
+
+/// Wakes the host through its waker, which stays in its slot. The caller has notified.
 fn wake_host(this: &Header) {
-    /// Also if the waker panics, the slot must not stay busy.
-    struct Done<'a>(&'a Header);
-    impl Drop for Done<'_> {
-        fn drop(&mut self) {
-            if !self.0.state.host_woken() {
-                wake_busy_host(self.0);
+    if this.state.wake_host() == WakeHost::Nothing {
+        return;
+    }
+    let mut panicked = None;
+    loop {
+        // SAFETY: invariant 4 of the state word: the slot is filled, and nobody writes it while this
+        // thread keeps `HOST_BUSY` set.
+        let wake = || {
+            this.host_waker
+                .with(|slot| unsafe { &*slot }.as_ref().map(Waker::wake_by_ref));
+        };
+        // Also if the waker panics, the slot must not stay busy.
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(wake)) {
+            if let Some(earlier) = panicked.replace(panic) {
+                discard(earlier);
+            }
+        }
+        match this.state.host_woken() {
+            HostWoken::Again => {}
+            HostWoken::Done => break,
+            HostWoken::Last => {
+                empty_host(this);
+                break;
             }
         }
     }
-    fn wake_busy_host(this: &Header) {
-        let _done = Done(this);
-        // SAFETY: invariant 4 of the state word: the slot is filled, and nobody writes it while this
-        // thread keeps `HOST_BUSY` set.
-        this.host_waker
-            .with(|slot| unsafe { &*slot }.as_ref().map(Waker::wake_by_ref));
+    if let Some(panic) = panicked {
+        resume_unwind(panic);
     }
-    if this.state.wake_host() == WakeHost::Wake {
-        wake_busy_host(this);
-    }
+}
+
+/// Drops the host's waker; the caller has cleared `HOST_WAKER` on a word with `COMPLETE`.
+fn empty_host(this: &Header) {
+    // SAFETY: invariant 4: nobody reads or writes the slot any more but who cleared the bit.
+    let waker = this.host_waker.with_mut(|slot| unsafe { (*slot).take() });
+    drop(waker);
 }
 
 /// Stores the host's waker for the poll that is about to begin; called by the poller only.
@@ -214,14 +245,7 @@ pub(crate) fn abandon(header: NonNull<Header>) {
 #[inline]
 pub(crate) fn complete(header: NonNull<Header>) {
     let this = deref(&header);
-    // SAFETY: invariant 2; the task ends here, once.
-    let listed = unsafe { (this.vtable.unlist)(header) };
-    let completed = this.state.complete(listed);
-    if completed.host_waker {
-        // SAFETY: invariant 4: nobody was busy with it, and nobody begins after `COMPLETE`.
-        let waker = this.host_waker.with_mut(|slot| unsafe { (*slot).take() });
-        drop(waker);
-    }
+    let completed = this.state.complete();
     if completed.join_waker {
         // SAFETY: invariant 3 of the state word: `JOIN_WAKER` was set at the moment of completion,
         // so the slot belongs to the completer, and the handle cannot clear the bit any more.
@@ -232,6 +256,13 @@ pub(crate) fn complete(header: NonNull<Header>) {
     }
     if !completed.handle {
         drop_output(header);
+    }
+    // Only now, so that whoever finds no task listed can rely on it that nothing is left of them.
+    // SAFETY: invariant 2; the caller's reference outlives the table's.
+    unsafe { (this.vtable.unlist)(header) };
+    if completed.host_waker {
+        // The last step, because a waker is foreign code, and its destructor may panic.
+        empty_host(this);
     }
 }
 
@@ -244,6 +275,7 @@ fn wake_foreign(waker: Waker, info: &TaskInfo) {
             task: info.clone(),
             message,
         });
+        discard(panic);
     }
 }
 
@@ -332,25 +364,14 @@ unsafe fn clone_waker(data: *const ()) -> RawWaker {
 }
 
 unsafe fn wake_by_value(data: *const ()) {
-    // The waker's reference has to outlive the scheduling, so it cannot become the job's.
     let header = from_data(data);
-    notify(header);
-    drop_ref(header);
+    // The waker's reference has to outlive the scheduling, so it cannot become the job's.
+    let _waker = Task::from_raw(header);
+    wake(header);
 }
 
 unsafe fn wake_by_ref(data: *const ()) {
-    notify(from_data(data));
-}
-
-/// Wakes the task through a reference that the caller keeps.
-#[inline]
-fn notify(header: NonNull<Header>) {
-    let this = deref(&header);
-    if this.state.notify() == Notify::Schedule {
-        // SAFETY: invariant 2; the reference for the job has just been counted, and the caller's
-        // own keeps the cell until the call returns.
-        unsafe { (this.vtable.schedule)(header) }
-    }
+    wake(from_data(data));
 }
 
 unsafe fn drop_waker(data: *const ()) {

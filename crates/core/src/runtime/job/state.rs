@@ -17,8 +17,10 @@
 //! Whoever wants to wake the host sets `HOST_BUSY`, uses the waker by reference, and clears the bit;
 //! a second one who comes meanwhile leaves `HOST_AGAIN`, and the first wakes once more for it. The
 //! poller replaces the waker, if it changed, after clearing `HOST_WAKER`, which it may only while
-//! nobody is busy; if somebody is, it wakes itself instead. A request made while `HOST_WAKER` is clear
-//! needs no wake: the poller looks at the word after it has filled the slot, in the same poll.
+//! nobody is busy; if somebody is, it wakes itself instead. Whoever wants to wake the host writes the
+//! word first (`notify`). So if `HOST_WAKER` is clear then, no wake is needed: the poller writes the
+//! word after that, when it has filled the slot, and its poll sees what was done before the wake.
+//! A waker that somebody was busy with at the moment of completion is dropped by the one who was.
 //!
 //! # Invariants
 //!
@@ -31,9 +33,11 @@
 //! 3. The join waker is written only by the join handle while `JOIN_WAKER` is clear and `COMPLETE`
 //!    is clear, and read and emptied only by the completer that finds `JOIN_WAKER` set. Clearing
 //!    `JOIN_WAKER` fails once `COMPLETE` is set.
-//! 4. The host's waker is written only by the poller while `HOST_WAKER` is clear, or by the last
-//!    reference; it is read only by the poller and by whoever set `HOST_BUSY`.
-//! 5. The memory is freed by whoever drops the last reference.
+//! 4. The host's waker is written only by the poller while `HOST_WAKER` is clear; it is read only by
+//!    the poller and by whoever set `HOST_BUSY`. At the end it is emptied by the completer, or by
+//!    whoever was busy with it then: by the one who clears `HOST_WAKER` on a word with `COMPLETE`.
+//! 5. The memory is freed by whoever drops the last reference. The last reference to a task that
+//!    has not ended becomes its job once more, which ends it.
 //!
 //! Every transition is one atomic operation with acquire and release: what was written before it
 //! by either side is seen after it by the other. `is_complete` is an acquire load that pairs with
@@ -79,6 +83,8 @@ pub(crate) enum Notify {
     Nothing,
     /// Schedule a job; a reference for it has been counted.
     Schedule,
+    /// Wake the host that polls the job.
+    Host,
 }
 
 /// What the runner has to do after a poll that returned pending.
@@ -112,6 +118,17 @@ pub(crate) enum WakeHost {
     Wake,
 }
 
+/// What somebody who has woken the host has to do.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum HostWoken {
+    /// Nothing: the waker is the poller's again.
+    Done,
+    /// Wake it once more, then call `host_woken` again.
+    Again,
+    /// Empty the slot: the task has ended meanwhile.
+    Last,
+}
+
 /// What was asked of a task.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Asked {
@@ -134,11 +151,14 @@ impl State {
         ))
     }
 
-    /// The run begins: the job is not queued any more, and wakes count for the next run.
+    /// The run begins: the job is not queued any more, and wakes count for the next run. False if
+    /// there is nothing to run, since a host has polled the job to its end.
     #[inline]
-    pub(crate) fn start(&self) {
+    #[must_use]
+    pub(crate) fn start(&self) -> bool {
         let old = self.0.fetch_xor(NOTIFIED | RUNNING, Ordering::AcqRel);
-        debug_assert_eq!(old & (NOTIFIED | RUNNING | COMPLETE), NOTIFIED, "{old:#b}");
+        debug_assert_eq!(old & (NOTIFIED | RUNNING), NOTIFIED, "{old:#b}");
+        old & COMPLETE == 0
     }
 
     /// The run ended with a pending future.
@@ -168,9 +188,9 @@ impl State {
         }
     }
 
-    /// The output is stored; gives the table's reference back if the task was listed.
+    /// The output is stored.
     #[inline]
-    pub(crate) fn complete(&self, listed: bool) -> Completed {
+    pub(crate) fn complete(&self) -> Completed {
         let mut old = self.0.load(Ordering::Relaxed);
         loop {
             debug_assert_eq!(old & COMPLETE, 0, "{old:#b}");
@@ -178,9 +198,6 @@ impl State {
             let host_waker = old & (HOST_WAKER | HOST_BUSY) == HOST_WAKER;
             if host_waker {
                 new &= !HOST_WAKER;
-            }
-            if listed {
-                new -= REF;
             }
             #[cfg(kumi_fault = "complete_relaxed")]
             let order = Ordering::Relaxed;
@@ -228,9 +245,10 @@ impl State {
                 .compare_exchange_weak(old, new, order, Ordering::Relaxed)
             {
                 Ok(_) if idle => {
-                    assert!(new <= MAX_REFS, "kumi: too many references to one task");
+                    check_refs(new);
                     return Notify::Schedule;
                 }
+                Ok(_) if old & HOSTED != 0 => return Notify::Host,
                 Ok(_) => return Notify::Nothing,
                 Err(now) => old = now,
             }
@@ -265,7 +283,7 @@ impl State {
         false
     }
 
-    /// Somebody wants to wake the host.
+    /// Somebody wants to wake the host, and has notified.
     pub(crate) fn wake_host(&self) -> WakeHost {
         let mut old = self.0.load(Ordering::Acquire);
         while old & HOST_WAKER != 0 && old & COMPLETE == 0 {
@@ -288,25 +306,28 @@ impl State {
         WakeHost::Nothing
     }
 
-    /// The host was woken; false if it has to be woken once more.
-    pub(crate) fn host_woken(&self) -> bool {
+    /// The host was woken.
+    pub(crate) fn host_woken(&self) -> HostWoken {
         let mut old = self.0.load(Ordering::Relaxed);
         loop {
             debug_assert_ne!(old & HOST_BUSY, 0, "{old:#b}");
             let again = old & HOST_AGAIN != 0;
             #[cfg(kumi_fault = "host_again_lost")]
             let again = false;
-            let new = if again {
-                old & !HOST_AGAIN
-            } else {
-                old & !(HOST_BUSY | HOST_AGAIN)
+            let complete = old & COMPLETE != 0;
+            let new = match (complete, again) {
+                (true, _) => old & !(HOST_BUSY | HOST_AGAIN | HOST_WAKER),
+                (false, true) => old & !HOST_AGAIN,
+                (false, false) => old & !(HOST_BUSY | HOST_AGAIN),
             };
             let order = Ordering::AcqRel;
             match self
                 .0
                 .compare_exchange_weak(old, new, order, Ordering::Relaxed)
             {
-                Ok(_) => return !again,
+                Ok(_) if complete => return HostWoken::Last,
+                Ok(_) if again => return HostWoken::Again,
+                Ok(_) => return HostWoken::Done,
                 Err(now) => old = now,
             }
         }
@@ -323,12 +344,6 @@ impl State {
     pub(crate) fn abort(&self) -> bool {
         let old = self.0.fetch_or(ABORT, Ordering::AcqRel);
         old & (ABORT | COMPLETE) == 0
-    }
-
-    /// Whether a host polls the job.
-    #[inline]
-    pub(crate) fn is_hosted(&self) -> bool {
-        self.0.load(Ordering::Acquire) & HOSTED != 0
     }
 
     /// What was asked of the task.
@@ -400,7 +415,21 @@ impl State {
     #[inline]
     pub(crate) fn add_ref(&self) {
         let old = self.0.fetch_add(REF, Ordering::Relaxed);
-        assert!(old <= MAX_REFS, "kumi: too many references to one task");
+        check_refs(old);
+    }
+
+    /// The last reference was given back by the caller, and the task waits: makes two of it again, the
+    /// caller's and one for a job that is not to poll. False if the task has ended.
+    pub(crate) fn revive(&self) -> bool {
+        let old = self.0.load(Ordering::Acquire);
+        if old & COMPLETE != 0 {
+            return false;
+        }
+        debug_assert_eq!(old & (NOTIFIED | RUNNING), 0, "{old:#b}");
+        // Nobody else has a reference, so nobody writes the word at the same time.
+        let new = (old & (REF - 1)) | NOTIFIED | ABORT | (2 * REF);
+        self.0.store(new, Ordering::Release);
+        true
     }
 
     /// Gives a reference back; true if it was the last.
@@ -410,6 +439,21 @@ impl State {
         let old = self.0.fetch_sub(REF, Ordering::AcqRel);
         debug_assert!(old >= REF, "{old:#b}");
         old < 2 * REF
+    }
+}
+
+/// Ends the process if there are so many references that their count might run over.
+///
+/// A panic would not do: the reference is counted, and a program that goes on could count more.
+#[inline]
+fn check_refs(word: usize) {
+    #[cold]
+    fn too_many() -> ! {
+        eprintln!("kumi: too many references to one task");
+        std::process::abort()
+    }
+    if word > MAX_REFS {
+        too_many();
     }
 }
 

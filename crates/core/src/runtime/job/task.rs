@@ -2,7 +2,6 @@
 #![allow(unsafe_code, reason = "the auto traits of the pointer; see each impl")]
 
 use std::fmt;
-use std::mem::ManuallyDrop;
 use std::num::NonZeroU64;
 use std::panic::Location;
 use std::ptr::NonNull;
@@ -120,10 +119,10 @@ impl Task {
         Self(header)
     }
 
-    /// Gives the reference up to the caller.
+    /// Whether this is a reference to the task of `header`.
     #[inline]
-    pub(crate) fn into_raw(self) -> NonNull<Header> {
-        ManuallyDrop::new(self).0
+    pub(crate) fn is(&self, header: &NonNull<Header>) -> bool {
+        self.0 == *header
     }
 
     /// Sets the task's place in the table of live tasks.

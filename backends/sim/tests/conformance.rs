@@ -1,0 +1,67 @@
+//! The simulator keeps the contract: in the order of waking, under many seeds, and, with patience,
+//! beside threads of which it knows nothing.
+
+use std::time::Duration;
+
+use kumi_conformance::{Capability, Harness};
+use kumi_core::runtime::Owned;
+use kumi_sim::Sim;
+
+/// What no simulator can: run closures beside tasks, let time pass by itself, be driven by two.
+const NEVER: [Capability; 3] = [
+    Capability::ParallelBlocking,
+    Capability::RealTime,
+    Capability::ConcurrentBlockOn,
+];
+
+struct Fifo;
+
+impl Harness for Fifo {
+    type Runtime = Sim;
+
+    fn fresh(&self, _: u64) -> Owned<Sim> {
+        Sim::new()
+    }
+
+    fn lacks(&self) -> &[Capability] {
+        &[NEVER[0], NEVER[1], NEVER[2], Capability::ForeignThreads]
+    }
+}
+
+struct Seeds;
+
+impl Harness for Seeds {
+    type Runtime = Sim;
+
+    fn fresh(&self, round: u64) -> Owned<Sim> {
+        Sim::with_seed(round)
+    }
+
+    fn rounds(&self) -> u64 {
+        16
+    }
+
+    fn lacks(&self) -> &[Capability] {
+        Fifo.lacks()
+    }
+}
+
+struct Patient;
+
+impl Harness for Patient {
+    type Runtime = Sim;
+
+    fn fresh(&self, _: u64) -> Owned<Sim> {
+        Sim::builder().patience(Duration::from_secs(20)).build()
+    }
+
+    fn lacks(&self) -> &[Capability] {
+        &NEVER
+    }
+}
+
+kumi_conformance::suite!(mod fifo, Fifo);
+kumi_conformance::suite!(mod seeds, Seeds);
+kumi_conformance::suite!(mod patient, Patient);
+kumi_conformance::local_suite!(mod local_fifo, Fifo);
+kumi_conformance::local_suite!(mod local_seeds, Seeds);

@@ -1,0 +1,27 @@
+//! Loom models of what core's threads agree on through atomics: the task cell, the queues of jobs
+//! and the table of live tasks.
+//!
+//! Each test explores every interleaving (within its bound) of a few operations that race in a
+//! running program, and checks what must hold in all of them: nobody misses a wake, a future and an
+//! output are dropped once, a cell is freed once.
+//! They run with `RUSTFLAGS="--cfg loom" cargo test -p kumi-core --release --test loom`; without the
+//! flag there is nothing here.
+//! `loom/teeth.txt` lists, for every model, a fault that it must notice.
+#![cfg(loom)]
+
+#[path = "loom/cancel.rs"]
+mod cancel;
+#[path = "loom/host.rs"]
+mod host;
+#[path = "loom/join.rs"]
+mod join;
+#[path = "loom/queue.rs"]
+mod queue;
+#[path = "loom/refs.rs"]
+mod refs;
+#[path = "loom/support.rs"]
+mod support;
+#[path = "loom/tasks.rs"]
+mod tasks;
+#[path = "loom/wake.rs"]
+mod wake;
