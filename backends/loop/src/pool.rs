@@ -147,7 +147,9 @@ mod tests {
         let (both, done) = (Arc::new(Barrier::new(3)), mpsc::channel());
         for _ in 0..2 {
             let both = Arc::clone(&both);
-            pool.run(move || drop(both.wait()));
+            pool.run(move || {
+                both.wait();
+            });
         }
         let sender = done.0;
         pool.run(move || sender.send(()).expect("the test waits"));

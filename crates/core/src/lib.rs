@@ -5,7 +5,7 @@
 //! | write a library for any runtime | [`runtime::Runtime`], [`task::SpawnExt`] |
 //! | write a backend | the clauses in [`runtime`] |
 //! | know what cancel, join and drop mean | [`task`] |
-//! | use sockets on any runtime | [`net`](crate::net) |
+//! | use sockets on any runtime | [`net`] |
 //! | write an application | the crate `kumi`, which chooses a backend and adds ambient functions |
 //!
 //! # Example

@@ -45,7 +45,7 @@
 //! | wait for one, cancel it, let it go | [`JoinHandle`] |
 //! | wait for time | [`sleep`], [`sleep_until`], [`timeout`], [`timeout_at`], [`now`] |
 //! | give way | [`yield_now`] |
-//! | use the network | [`net`](crate::net) |
+//! | use the network | [`net`] |
 //! | test on every backend | [`#[kumi::test]`](macro@test) |
 //! | write a library | [`kumi_core`](crate::core), or these functions with no backend turned on |
 //!

@@ -2,6 +2,10 @@
 //!
 //! Each test starts this binary again for one `child_*` test, with a variable that turns it on.
 #![cfg(unix)]
+#![allow(
+    clippy::print_stdout,
+    reason = "the parent reads what the child prints"
+)]
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::ExitStatusExt;

@@ -61,8 +61,8 @@ pub trait SpawnBlocking: Clone + Send + Sync + 'static {
 /// A whole runtime: tasks, time, blocking work, and a way in.
 ///
 /// The value is a handle: cheap to clone, usable on any thread.
-/// What ends the runtime behind it is [`shutdown`](Runtime::shutdown), called by the [`Owned`]
-/// value that created it.
+/// What ends the runtime behind it is [`shutdown`](Runtime::shutdown), called by the
+/// [`Owned`](super::Owned) value that created it.
 pub trait Runtime:
     Spawn + SpawnBlocking + Clock<Sleep: Send + Sync> + Send + Sync + 'static
 {

@@ -120,27 +120,24 @@ impl BackendKind {
     pub fn build(self) -> io::Result<Owned<Backend>> {
         #[cfg(any(feature = "tokio", feature = "smol"))]
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let backend = match self {
+        match self {
             #[cfg(feature = "loop")]
-            Self::Loop => Backend::Loop(super::Loop::new()?.into_inner()),
+            Self::Loop => own(Backend::Loop(super::Loop::new()?.into_inner())),
             #[cfg(feature = "tokio")]
-            Self::Tokio => Backend::Tokio(super::Tokio::workers(threads)?.into_inner()),
+            Self::Tokio => own(Backend::Tokio(super::Tokio::workers(threads)?.into_inner())),
             #[cfg(feature = "smol")]
-            Self::Smol => Backend::Smol(super::Smol::threads(threads)?.into_inner()),
+            Self::Smol => own(Backend::Smol(super::Smol::threads(threads)?.into_inner())),
             #[cfg(feature = "sim")]
-            Self::Sim => Backend::Sim(super::Sim::new().into_inner()),
+            Self::Sim => own(Backend::Sim(super::Sim::new().into_inner())),
             #[allow(
                 unreachable_patterns,
                 reason = "unreachable if all backends are compiled in"
             )]
-            missing => {
-                return Err(io::Error::new(
-                    io::ErrorKind::Unsupported,
-                    missing.missing(),
-                ));
-            }
-        };
-        Ok(Owned::new(backend))
+            missing => Err(io::Error::new(
+                io::ErrorKind::Unsupported,
+                missing.missing(),
+            )),
+        }
     }
 
     fn missing(self) -> ChooseError {
@@ -151,6 +148,11 @@ impl BackendKind {
             list(),
         ))
     }
+}
+
+#[allow(dead_code, reason = "without a backend there is nothing to own")]
+fn own(backend: Backend) -> io::Result<Owned<Backend>> {
+    Ok(Owned::new(backend))
 }
 
 fn list() -> String {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kumi::core::runtime::{Clock, Runtime};
+use kumi::core::runtime::Runtime;
 use kumi::core::task::SpawnExt;
 
 /// A library function, generic over the runtime.
