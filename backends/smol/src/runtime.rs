@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use async_executor::Executor;
 use kumi_core::context;
 use kumi_core::runtime::{
     Ambient, BlockingJob, Clock, Job, LocalJob, Owned, Runtime, Spawn, SpawnBlocking, SpawnLocal,
@@ -16,6 +15,7 @@ use kumi_core::runtime::{
 #[cfg(unix)]
 use kumi_core::runtime::{Io, Source};
 
+use crate::executors::Lent;
 #[cfg(unix)]
 use crate::io::SmolIo;
 use crate::local;
@@ -33,7 +33,7 @@ pub struct Smol(Arc<Inner>);
 
 struct Inner {
     id: u64,
-    executor: Option<Arc<Executor<'static>>>,
+    executor: Option<Lent>,
     stop: Arc<Stop>,
     tasks: Tasks,
     blocking: Tasks,
@@ -43,7 +43,7 @@ struct Inner {
 impl Smol {
     /// Makes an executor whose tasks run on the threads that are inside `block_on`.
     pub fn current_thread() -> Owned<Self> {
-        Owned::new(Self::new(Some(Arc::new(Executor::new()))))
+        Owned::new(Self::new(Some(Lent::new())))
     }
 
     /// Makes an executor with `threads` threads of its own.
@@ -60,9 +60,10 @@ impl Smol {
             threads > 0,
             "for an executor without threads use `Smol::current_thread()`"
         );
-        let executor = Arc::new(Executor::new());
-        let smol = Self::new(Some(Arc::clone(&executor)));
-        threads::start(threads, &executor, &smol.0.stop)?;
+        let executor = Lent::new();
+        let driven = executor.get();
+        let smol = Self::new(Some(executor));
+        threads::start(threads, driven, &smol.0.stop)?;
         Ok(Owned::new(smol))
     }
 
@@ -77,7 +78,7 @@ impl Smol {
         Self::new(None)
     }
 
-    fn new(executor: Option<Arc<Executor<'static>>>) -> Self {
+    fn new(executor: Option<Lent>) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         Self(Arc::new(Inner {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
@@ -109,7 +110,7 @@ impl Smol {
     fn sweep(&self) {
         self.0.tasks.abort_all();
         if let Some(executor) = &self.0.executor {
-            while executor.try_tick() {}
+            while executor.get().try_tick() {}
         }
     }
 }
@@ -124,7 +125,7 @@ impl Spawn for Smol {
             smol::spawn(job).detach();
             return;
         };
-        executor.spawn(job).detach();
+        executor.get().spawn(job).detach();
         // A shutdown between the look and the spawn may have missed it.
         if self.is_closed() {
             self.sweep();
@@ -201,7 +202,7 @@ impl Runtime for Smol {
         );
         let future = local::beside(self.0.id, context::within(self.clone(), future));
         match &self.0.executor {
-            Some(executor) => async_io::block_on(executor.run(future)),
+            Some(executor) => async_io::block_on(executor.get().run(future)),
             None => async_io::block_on(future),
         }
     }

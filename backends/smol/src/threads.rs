@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::thread;
 
-use async_executor::Executor;
+use async_executor::StaticExecutor;
 
 use crate::local::lock;
 
@@ -54,11 +54,10 @@ impl Future for Stopped {
 /// Starts `count` threads that drive `executor`.
 pub(crate) fn start(
     count: usize,
-    executor: &Arc<Executor<'static>>,
+    executor: &'static StaticExecutor,
     stop: &Arc<Stop>,
 ) -> io::Result<()> {
     for number in 0..count {
-        let executor = Arc::clone(executor);
         let stopped = Stopped {
             stop: Arc::clone(stop),
             waits: false,

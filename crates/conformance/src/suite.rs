@@ -302,6 +302,7 @@ macro_rules! io_suite {
                 errors_are_handed_out,
                 a_panic_of_the_operation,
                 the_end_is_readable,
+                the_end_after_a_drained_read,
                 a_writer_is_woken if ForeignThreads,
                 both_directions_at_once if ForeignThreads,
                 the_waker_is_replaced,

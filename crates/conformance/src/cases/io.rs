@@ -310,6 +310,32 @@ pub async fn the_end_is_readable<R: Io>(rt: R) {
     task.await.unwrap().unwrap();
 }
 
+/// The end of the stream is found also after a drained read, although no further event will come.
+pub async fn the_end_after_a_drained_read<R: Io>(rt: R) {
+    for closed_before in [true, false] {
+        let (io, mut peer) = pair(&rt);
+        let drain = async |buf: &mut [u8]| {
+            poll_fn(|cx| {
+                io.poll_io(cx, Direction::Read, |mut socket| {
+                    socket.read(buf).map(Done::drained)
+                })
+            })
+            .await
+            .unwrap()
+        };
+        peer.write_all(b"last").unwrap();
+        if closed_before {
+            drop(peer);
+            assert_eq!(drain(&mut [0; 64]).await, 4);
+        } else {
+            assert_eq!(drain(&mut [0; 64]).await, 4);
+            drop(peer);
+        }
+        assert_eq!(drain(&mut [0; 64]).await, 0);
+        assert_eq!(drain(&mut [0; 64]).await, 0);
+    }
+}
+
 /// A writer that finds no room is woken when there is some.
 pub async fn a_writer_is_woken<R: Io>(rt: R) {
     const TOTAL: usize = 4 * 1024 * 1024;
