@@ -201,18 +201,26 @@ fn after_the_end_of_a_trace_it_goes_on_in_order() {
 
 #[test]
 fn a_program_that_leaves_the_trace_is_told_so() {
-    let (_, trace) = run(Schedule::Random(1));
-    let message = panic_of(|| {
-        let sim = Sim::builder().schedule(Schedule::Replay(trace)).build();
-        let task = sim.spawn(async {});
-        sim.block_on(task)
-    });
-    assert!(
-        message.starts_with("replay: the program took another path"),
-        "{message}"
-    );
-    assert!(message.contains("choice 0 "), "{message}");
-    assert!(message.contains("is now one of 2"), "{message}");
+    // A task and main: two are ready, twice.
+    let replay = |trace: &str| {
+        let schedule = Schedule::Replay(trace.parse().unwrap());
+        let sim = Sim::builder().schedule(schedule).build();
+        let task = sim.spawn(yield_now());
+        sim.block_on(async {
+            yield_now().await;
+            task.await.unwrap();
+        });
+    };
+    replay("02*2");
+    replay("1202");
+    for (trace, place, recorded) in [("23", 0, 3), ("03", 0, 3), ("0245", 1, 5), ("1205", 1, 5)] {
+        let message = panic_of(|| replay(trace));
+        let wanted = format!(
+            "replay: the program took another path than its trace: choice {place} (counted from 0) \
+             was one of {recorded} and is now one of 2"
+        );
+        assert!(message.starts_with(&wanted), "{trace}: {message}");
+    }
 }
 
 #[test]

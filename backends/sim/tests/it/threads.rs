@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::task::{Poll, Waker};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kumi_core::runtime::{Clock, Runtime};
 use kumi_core::task::SpawnExt;
@@ -39,9 +39,14 @@ fn woken_from_elsewhere() -> impl Future<Output = ()> {
 fn with_patience_a_wake_from_another_thread_counts() {
     let sim = Sim::builder().patience(LONG).build();
     for _ in 0..50 {
+        let real = Instant::now();
         sim.block_on(woken_from_elsewhere());
         let task = sim.spawn(woken_from_elsewhere());
         sim.block_on(task).unwrap();
+        assert!(
+            real.elapsed() < LONG,
+            "it was told, and did not wait to the end"
+        );
     }
 }
 
@@ -97,7 +102,7 @@ fn with_patience_a_sleep_that_another_thread_arms_counts() {
 fn patience_ends() {
     let patience = Duration::from_millis(20);
     let sim = Sim::builder().patience(patience).build();
-    let real = std::time::Instant::now();
+    let real = Instant::now();
     let message = panic_of(|| sim.block_on(pending::<()>()));
     assert!(real.elapsed() >= patience);
     assert!(

@@ -9,6 +9,7 @@ use kumi_sim::{Schedule, Sim};
 
 use crate::probe::{Log, Wakes, panic_of, poll};
 
+const NANO: Duration = Duration::from_nanos(1);
 const SECOND: Duration = Duration::from_secs(1);
 const YEAR: Duration = Duration::from_secs(86_400 * 365);
 
@@ -31,7 +32,7 @@ fn sleeps_end_in_the_order_of_their_deadlines() {
             .map(|n| {
                 let (rt, log) = (sim.handle(), log.clone());
                 sim.spawn(async move {
-                    rt.sleep_until(start + SECOND * n).await;
+                    rt.sleep_until(start + NANO * n).await;
                     log.add((n, rt.now() - start));
                 })
             })
@@ -41,7 +42,7 @@ fn sleeps_end_in_the_order_of_their_deadlines() {
                 task.await.unwrap();
             }
         });
-        let wanted: Vec<_> = (1..6).map(|n| (n, SECOND * n)).collect();
+        let wanted: Vec<_> = (1..6).map(|n| (n, NANO * n)).collect();
         assert_eq!(log.take(), wanted);
     }
 }
@@ -90,7 +91,7 @@ fn equal_deadlines_end_in_the_order_of_arming() {
 fn time_stands_still_while_anything_can_run() {
     let sim = Sim::new();
     let start = sim.now();
-    let result = sim.block_on(timeout(&*sim, Duration::from_nanos(1), async {
+    let result = sim.block_on(timeout(&*sim, NANO, async {
         for _ in 0..10_000 {
             yield_now().await;
         }
