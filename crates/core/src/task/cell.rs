@@ -409,10 +409,14 @@ impl<S: Scheduler, F: Future> Cell<S, F> {
         // SAFETY: this is the last pointer to the cell.
         if unsafe { Self::of(header) }.is_leaked() {
             let cell = header.cast::<Self>().as_ptr();
-            // SAFETY: the field of a live cell that nobody looks at any more, dropped once.
-            unsafe { std::ptr::drop_in_place(&raw mut (*cell).header) };
+            // SAFETY: the cell lives.
+            let header = unsafe { &raw mut (*cell).header };
+            // SAFETY: the cell lives.
+            let scheduler = unsafe { &raw mut (*cell).scheduler };
+            // SAFETY: nobody looks at the field any more, and it is dropped once.
+            unsafe { std::ptr::drop_in_place(header) };
             // SAFETY: as above.
-            return unsafe { std::ptr::drop_in_place(&raw mut (*cell).scheduler) };
+            return unsafe { std::ptr::drop_in_place(scheduler) };
         }
         // SAFETY: the cell was made by `allocate`, and this is the last pointer to it.
         unsafe { recycle::free(header.cast::<Self>()) };

@@ -163,11 +163,13 @@ fn wake_host(this: &Header) {
     }
     let mut panicked = None;
     loop {
-        // SAFETY: invariant 4 of the state word: the slot is filled, and nobody writes it while this
-        // thread keeps `HOST_BUSY` set.
         let wake = || {
-            this.host_waker
-                .with(|slot| unsafe { &*slot }.as_ref().map(Waker::wake_by_ref));
+            this.host_waker.with(|slot| {
+                // SAFETY: invariant 4 of the state word: the slot is filled, and nobody writes it
+                // while this thread keeps `HOST_BUSY` set.
+                let slot = unsafe { &*slot };
+                slot.as_ref().map(Waker::wake_by_ref)
+            });
         };
         // Also if the waker panics, the slot must not stay busy.
         if let Err(panic) = catch_unwind(AssertUnwindSafe(wake)) {
