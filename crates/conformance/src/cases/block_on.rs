@@ -10,7 +10,7 @@ use kumi_core::runtime::Runtime;
 use kumi_core::task::SpawnExt;
 
 use crate::Fresh;
-use crate::probe::{Gate, Slot, assert_panicked, panic_of, thread, until};
+use crate::probe::{Gate, Slot, assert_panicked, hold, panic_of, thread, until};
 
 /// The future may borrow, and need not be `Send`.
 pub fn may_borrow_and_need_not_be_send<R: Runtime>(fresh: Fresh<'_, R>) {
@@ -67,10 +67,7 @@ pub fn waits_for_its_future_only<R: Runtime>(fresh: Fresh<'_, R>) {
 pub fn its_future_is_dropped<R: Runtime>(fresh: Fresh<'_, R>) {
     let rt = fresh();
     let (inside, witness) = crate::probe::token();
-    rt.block_on(async move {
-        yield_now().await;
-        std::hint::black_box(&inside);
-    });
+    rt.block_on(hold(inside, yield_now()));
     assert_eq!(witness.count(), 1);
 }
 

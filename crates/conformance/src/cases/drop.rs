@@ -10,7 +10,7 @@ use kumi_core::runtime::{Runtime, Task};
 use kumi_core::task::{JoinHandle, SpawnExt};
 
 use crate::probe::{
-    Gate, Manual, Slot, Token, assert_cancelled, assert_panicked, during, lock, token, until,
+    Gate, Manual, Slot, Token, assert_cancelled, assert_panicked, during, hold, lock, token, until,
 };
 
 /// However a task ends, what its future holds is dropped once, inside the task: its runtime is the
@@ -20,11 +20,11 @@ pub async fn the_future_is_dropped_inside_its_task<R: Runtime>(rt: R) {
         let (captured, witness) = token();
         let hand = Manual::<()>::new();
         let parked = hand.future();
-        let task = rt.spawn(async move {
-            let _captured = captured;
+        let body = async move {
             parked.await;
             assert_ne!(end, "panic", "as it is told to");
-        });
+        };
+        let task = rt.spawn(hold(captured, body));
         let id = task.id();
         if end != "before the first poll" {
             until(|| hand.polls() > 0).await;

@@ -11,8 +11,8 @@ use kumi_core::runtime::Runtime;
 use kumi_core::task::SpawnExt;
 
 use crate::probe::{
-    Gate, Manual, assert_cancelled, assert_panicked, counting_waker, panicking_waker, poll_once,
-    poll_with, text, token, until,
+    Gate, Manual, assert_cancelled, assert_panicked, counting_waker, hold, panicking_waker,
+    poll_once, poll_with, text, token, until,
 };
 
 /// Value, cancelled and panicked are three distinct outcomes.
@@ -171,11 +171,7 @@ pub async fn a_dropped_handle_releases_its_waker<R: Runtime>(rt: R) {
 pub async fn the_future_is_gone_when_the_joiner_is_told<R: Runtime>(rt: R) {
     for _ in 0..100 {
         let (inside, witness) = token();
-        let task = rt.spawn(async move {
-            let _inside = inside;
-            yield_now().await;
-        });
-        task.await.unwrap();
+        rt.spawn(hold(inside, yield_now())).await.unwrap();
         assert_eq!(witness.count(), 1);
     }
 }

@@ -2,7 +2,6 @@
 
 use std::future::pending;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
@@ -14,7 +13,8 @@ use kumi_core::task::{JoinHandle, SpawnBlockingExt, SpawnExt, Task, TaskBuilder}
 
 use crate::Fresh;
 use crate::probe::{
-    Gate, Manual, Token, assert_panicked, lock, panic_of, thread, token, turns, until,
+    Gate, Manual, Slot, Token, assert_panicked, hold, lock, panic_of, park_on, thread, token,
+    turns, until,
 };
 use crate::reports;
 
@@ -159,26 +159,25 @@ pub fn greedy_leftovers_are_ended<R: Runtime>(fresh: Fresh<'_, R>) {
     assert_eq!(witness.count(), 1);
 }
 
-/// What main holds is dropped before what it left behind is cancelled.
+/// Main itself is dropped before what it left behind is cancelled: its handles come first.
 pub fn main_is_dropped_first<R: Runtime>(fresh: Fresh<'_, R>) {
-    struct Looks(Arc<Mutex<Option<Task>>>, Arc<AtomicBool>);
+    struct Looks(Arc<Mutex<Option<Task>>>, Slot<bool>);
     impl Drop for Looks {
         fn drop(&mut self) {
             let task = lock(&self.0).take().unwrap();
-            self.1.store(task.is_cancel_requested(), Ordering::Relaxed);
+            self.1.put(task.is_cancel_requested());
         }
     }
     let rt = fresh();
-    let (place, early) = (Arc::default(), Arc::new(AtomicBool::new(true)));
-    let looks = Looks(Arc::clone(&place), Arc::clone(&early));
+    let (place, early) = (Arc::default(), Slot::new());
+    let looks = Looks(Arc::clone(&place), early.clone());
     let (captured, witness) = token();
     let main = async {
-        let _looks = looks;
         *lock(&place) = Some(leave(&*rt, captured));
         yield_now().await;
     };
-    runner().run(&*rt, main).unwrap();
-    assert!(!early.load(Ordering::Relaxed));
+    runner().run(&*rt, hold(looks, main)).unwrap();
+    assert!(!park_on(early.take()), "the drain came before");
     assert_eq!(witness.count(), 1);
 }
 

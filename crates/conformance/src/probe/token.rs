@@ -1,10 +1,15 @@
-//! Values that notice being dropped: when, how often, on which thread, inside which task.
+//! Values that notice being dropped: when, how often, on which thread, inside which task; and futures
+//! that hold one to their own end.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 use std::thread::{self, ThreadId};
 
 use kumi_core::context;
 use kumi_core::runtime::TaskId;
+use pin_project_lite::pin_project;
 
 use super::{in_call, lock};
 
@@ -74,5 +79,30 @@ impl Witness {
         let notes = lock(&self.0).clone();
         assert_eq!(notes.len(), 1, "dropped exactly once: {notes:?}");
         notes[0]
+    }
+}
+
+pin_project! {
+    /// The future of [`hold`].
+    pub(crate) struct Hold<T, F> {
+        held: T,
+        #[pin]
+        future: F,
+    }
+}
+
+/// Holds `held` until the future itself is dropped.
+///
+/// (What an async block holds is dropped already when the block ends, which says nothing of whoever
+/// owns the future.)
+pub(crate) fn hold<T, F>(held: T, future: F) -> Hold<T, F> {
+    Hold { held, future }
+}
+
+impl<T, F: Future> Future for Hold<T, F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        self.project().future.poll(cx)
     }
 }
