@@ -38,7 +38,7 @@ impl Harness for Seeds {
     }
 
     fn rounds(&self) -> u64 {
-        16
+        64
     }
 
     fn lacks(&self) -> &[Capability] {

@@ -76,11 +76,16 @@ pub(crate) fn thread_number() -> u64 {
         .unwrap_or_else(|_| fresh())
 }
 
-/// Drops what somebody panicked with; if that panics too, what it panics with is forgotten.
-pub(crate) fn discard(payload: Box<dyn Any + Send>) {
-    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-        std::mem::forget(again);
+/// Drops what somebody panicked with; if that panics too, what it panics with, and so on.
+pub(crate) fn discard(mut payload: Box<dyn Any + Send>) {
+    for _ in 0..8 {
+        match catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+            Ok(()) => return,
+            Err(again) => payload = again,
+        }
     }
+    // This has no end.
+    std::mem::forget(payload);
 }
 
 /// The text of a panic, if it has one.

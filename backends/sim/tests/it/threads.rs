@@ -74,7 +74,7 @@ fn with_patience_a_job_from_another_thread_counts() {
 fn with_patience_a_sleep_that_another_thread_arms_counts() {
     for _ in 0..50 {
         let sim = Sim::builder().patience(LONG).build();
-        let start = sim.now();
+        let (start, real) = (sim.now(), Instant::now());
         let (send, receive) = mpsc::channel::<Waker>();
         let (end, ended) = mpsc::channel::<()>();
         let mut sleep = Box::pin(sim.sleep(Duration::from_secs(3)));
@@ -93,6 +93,10 @@ fn with_patience_a_sleep_that_another_thread_arms_counts() {
             Poll::Pending
         }));
         assert_eq!(sim.now() - start, Duration::from_secs(3));
+        assert!(
+            real.elapsed() < LONG,
+            "it was told, and did not wait to the end"
+        );
         drop(end);
         side.join().unwrap();
     }

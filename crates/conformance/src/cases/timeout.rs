@@ -45,7 +45,10 @@ pub async fn the_future_is_dropped_first<R: Runtime>(rt: R) {
         let _inside = inside;
         pending::<()>().await;
     };
-    assert!(timeout(&rt, MS, body).await.is_err());
+    let mut limited = Box::pin(timeout(&rt, MS, body));
+    assert!(limited.as_mut().await.is_err());
+    assert_eq!(witness.count(), 1);
+    drop(limited);
     assert_eq!(witness.count(), 1);
 }
 

@@ -18,6 +18,10 @@ use kumi_core::task::{JoinError, JoinHandle, SpawnExt};
 /// How many tasks were reported lost since the execution began.
 static LOST: AtomicUsize = AtomicUsize::new(0);
 
+#[allow(
+    clippy::disallowed_methods,
+    reason = "a lock of the test, which no model is to see"
+)]
 fn one_at_a_time() -> MutexGuard<'static, ()> {
     static RUNNING: Mutex<()> = Mutex::new(());
     RUNNING.lock().unwrap_or_else(PoisonError::into_inner)

@@ -10,7 +10,7 @@ use std::time::Instant;
 use kumi_core::runtime::{
     BlockingJob, Clock, Job, Runtime, Sleep, Spawn, SpawnBlocking, TaskId, Tasks,
 };
-use kumi_core::task::{SpawnBlockingExt, SpawnExt};
+use kumi_core::task::SpawnBlockingExt;
 use loom::thread;
 
 use crate::support::{Hand, Woken, check, spawn, spawn_idle};
@@ -160,7 +160,7 @@ impl Two {
     fn new() -> Self {
         Self {
             hand: Hand::listing(),
-            blocking: Arc::new((Tasks::new(), Mutex::new(None))),
+            blocking: Arc::new((Tasks::new(), Mutex::default())),
         }
     }
 }
