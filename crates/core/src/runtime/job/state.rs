@@ -312,8 +312,6 @@ impl State {
         loop {
             debug_assert_ne!(old & HOST_BUSY, 0, "{old:#b}");
             let again = old & HOST_AGAIN != 0;
-            #[cfg(kumi_fault = "host_again_lost")]
-            let again = false;
             let complete = old & COMPLETE != 0;
             let new = match (complete, again) {
                 (true, _) => old & !(HOST_BUSY | HOST_AGAIN | HOST_WAKER),
