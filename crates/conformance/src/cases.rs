@@ -24,6 +24,8 @@ pub mod local;
 #[cfg(unix)]
 pub mod net;
 pub mod panic;
+#[cfg(unix)]
+pub mod readiness;
 pub mod run;
 pub mod shutdown;
 pub mod spawn;

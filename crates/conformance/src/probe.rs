@@ -24,7 +24,7 @@ use kumi_core::task::{JoinError, SpawnExt};
 pub(crate) use gate::{Gate, Slot};
 pub(crate) use manual::Manual;
 pub(crate) use thread::{park_on, thread};
-pub(crate) use token::{Token, hold, token};
+pub(crate) use token::{Token, Witness, hold, token};
 pub(crate) use waker::{counting_waker, panicking_waker};
 
 /// Locks; poison means nothing to a probe.

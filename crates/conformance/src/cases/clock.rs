@@ -64,6 +64,18 @@ pub async fn a_sleep_is_never_early<R: Runtime>(rt: R) {
     }
 }
 
+/// A sleep that is polled all the time is not early either.
+pub async fn a_sleep_that_is_polled_all_the_time<R: Runtime>(rt: R) {
+    for _ in 0..5 {
+        let at = rt.now() + 2 * MS;
+        let mut sleep = Box::pin(rt.sleep_until(at));
+        while poll_once(&mut sleep).await.is_pending() {
+            yield_now().await;
+        }
+        assert!(rt.now() >= at);
+    }
+}
+
 /// A sleep in a task ends, and the runtime waits for it although nothing else happens.
 pub async fn a_sleep_in_a_task<R: Runtime>(rt: R) {
     let clock = rt.clone();
@@ -308,11 +320,15 @@ pub async fn reset_by_a_foreign_thread<R: Runtime>(rt: R) {
     let parked = Gate::new();
     let task = rt.spawn(wait(Arc::clone(&sleep), parked.clone()));
     parked.wait().await;
-    let start = rt.now();
-    let side = thread(move || lock(&sleep).as_mut().reset(start + 5 * MS));
+    let at = rt.now() + 30 * MS;
+    let side = thread(move || {
+        // By now a runtime in real time sleeps for an hour.
+        std::thread::sleep(10 * MS);
+        lock(&sleep).as_mut().reset(at);
+    });
     task.await.unwrap();
     side.await;
-    assert!(rt.now() >= start + 5 * MS);
+    assert!(rt.now() >= at);
 }
 
 /// Many sleeps end, with the same deadline and with different ones.

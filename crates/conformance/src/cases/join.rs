@@ -4,15 +4,15 @@ use std::future::{Future, pending, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Poll, Wake, Waker};
 
 use kumi_core::combine::yield_now;
 use kumi_core::runtime::Runtime;
 use kumi_core::task::SpawnExt;
 
 use crate::probe::{
-    Gate, Manual, assert_cancelled, assert_panicked, counting_waker, hold, panicking_waker,
-    poll_once, poll_with, text, token, until,
+    Gate, Manual, Slot, Witness, assert_cancelled, assert_panicked, counting_waker, hold,
+    panicking_waker, poll_once, poll_with, text, token, until,
 };
 
 /// Value, cancelled and panicked are three distinct outcomes.
@@ -167,11 +167,25 @@ pub async fn a_dropped_handle_releases_its_waker<R: Runtime>(rt: R) {
     assert_eq!(wakes.count(), 0);
 }
 
-/// The future is gone when the joiner is told.
+/// The future is gone when the joiner is told, at that very moment.
 pub async fn the_future_is_gone_when_the_joiner_is_told<R: Runtime>(rt: R) {
-    for _ in 0..100 {
+    struct Looks(Witness, Slot<usize>);
+    impl Wake for Looks {
+        fn wake(self: Arc<Self>) {
+            self.1.put(self.0.count());
+        }
+    }
+    for _ in 0..20 {
         let (inside, witness) = token();
-        rt.spawn(hold(inside, yield_now())).await.unwrap();
+        let hand = Manual::new();
+        let mut task = rt.spawn(hold(inside, hand.future()));
+        until(|| hand.polls() > 0).await;
+        let seen = Slot::new();
+        let waker = Waker::from(Arc::new(Looks(witness.clone(), seen.clone())));
+        assert!(poll_with(&mut task, &waker).is_pending());
+        hand.finish(());
+        assert_eq!(seen.take().await, 1);
+        task.await.unwrap();
         assert_eq!(witness.count(), 1);
     }
 }

@@ -1,7 +1,7 @@
 //! The end of a runtime: nothing hangs, nothing leaks, nothing is lost in silence.
 
 use std::future::pending;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 
 use kumi_core::combine::yield_now;
 use kumi_core::report::Report;
@@ -10,8 +10,8 @@ use kumi_core::task::{JoinHandle, SpawnBlockingExt, SpawnExt};
 
 use crate::Fresh;
 use crate::probe::{
-    Gate, Manual, Token, assert_cancelled, counting_waker, lock, panic_of, park_on, poll_with,
-    thread, token, turns, until,
+    Gate, Manual, Token, assert_cancelled, counting_waker, hold, lock, panic_of, park_on,
+    poll_with, thread, token, turns, until,
 };
 use crate::reports;
 
@@ -250,22 +250,42 @@ pub fn what_destructors_spawn_is_dropped<R: Runtime>(fresh: Fresh<'_, R>) {
     let rt = fresh();
     let (captured, witness) = token();
     let tasks = Arc::default();
-    let bad = Spawns(rt.handle(), 10, captured, Arc::clone(&tasks));
+    let first = Spawns(rt.handle(), 10, captured, Arc::clone(&tasks));
+    let second = Spawns(rt.handle(), 10, witness.token(), Arc::clone(&tasks));
     let parked = Gate::new();
     let opener = parked.clone();
-    rt.spawn(async move {
-        let _bad = bad;
+    let task = rt.spawn(async move {
+        let _first = first;
         opener.open();
         pending::<()>().await;
-    })
-    .detach();
+    });
+    task.detach();
     rt.block_on(parked.wait());
+    // One task is parked, the other one was never polled.
+    rt.spawn(hold(second, pending::<()>())).detach();
     drop(rt);
-    assert_eq!(witness.count(), 11);
+    assert_eq!(witness.count(), 22);
     let tasks = std::mem::take(&mut *lock(&tasks));
     for task in tasks {
         assert_cancelled(park_on(task));
     }
+}
+
+/// It does not wait for blocking closures that are running.
+pub fn does_not_wait_for_closures<R: Runtime>(fresh: Fresh<'_, R>) {
+    let rt = fresh();
+    let (started, (release, wait)) = (Gate::new(), mpsc::channel::<()>());
+    let opener = started.clone();
+    let closure = rt.spawn_blocking(move || {
+        opener.open();
+        let _ = wait.recv();
+        "to the end"
+    });
+    rt.block_on(started.wait());
+    drop(rt);
+    assert!(!closure.is_finished());
+    drop(release);
+    assert_eq!(park_on(closure).unwrap(), "to the end");
 }
 
 /// A chain of tasks, each of which owns the handle of the next, needs no deep stack.

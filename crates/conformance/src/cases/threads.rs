@@ -62,6 +62,40 @@ pub async fn ping_pong<R: Runtime>(rt: R) {
     side.await;
 }
 
+/// The future of `block_on` and a thread that wake each other in turn, after pauses of many lengths: no
+/// wake-up is lost, also not one that comes while the runtime is about to sleep.
+pub async fn ping_pong_with_main<R: Runtime>(_rt: R) {
+    const ROUNDS: usize = 20_000;
+    let (to_thread, inbox) = mpsc::channel();
+    let (state, hand) = (Arc::new(AtomicUsize::new(0)), Manual::<()>::new());
+    let (answers, waking) = (Arc::clone(&state), hand.clone());
+    let side = thread(move || {
+        for number in inbox {
+            for _ in 0..number % 256 {
+                std::hint::spin_loop();
+            }
+            answers.store(number, Ordering::SeqCst);
+            waking.wake();
+        }
+    });
+    for number in 1..=ROUNDS {
+        to_thread.send(number).unwrap();
+        let mut parked = hand.future();
+        poll_fn(|cx| {
+            // Registers first, then looks.
+            let _ = Pin::new(&mut parked).poll(cx);
+            if state.load(Ordering::SeqCst) == number {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        })
+        .await;
+    }
+    drop(to_thread);
+    side.await;
+}
+
 /// One waker, cloned to many threads, all of which wake.
 pub async fn one_waker_on_many_threads<R: Runtime>(rt: R) {
     const THREADS: usize = 4;
