@@ -1,102 +1,47 @@
-//! The frame: which task and which runtime the code that runs right now belongs to.
+//! The frame: which task, which runtime and which scopes the code that runs right now belongs to.
 //!
-//! Around every poll of a task, every poll of the future of `block_on` and every blocking closure,
-//! core sets a thread-local pointer to a frame on its stack, and puts the old one back afterwards,
-//! also when the poll panics.
-//! So ambient functions (`kumi::spawn`) find the runtime, through any foreign combinator, and two
-//! runtimes in one process never see each other's frames.
+//! Around every poll of a task, of a scope, of the future of `block_on`, and around every blocking
+//! closure, core sets a thread-local pointer to a frame on its stack, and puts the old one back
+//! afterwards, also when the poll panics.
+//! So ambient functions (`kumi::spawn`) find the runtime, and a cancel finds the scopes, through any
+//! foreign combinator, and two runtimes in one process never see each other's frames.
 //!
-//! # Invariants
+//! | file | subject |
+//! |---|---|
+//! | `frame` | the frame and the pointer to it, the one place with `unsafe` |
+//! | `node` | the shared record of a scope: who is below, who waits, what was asked |
+//! | `vars` | values that children inherit |
 //!
-//! 1. The pointer is null, or points to a frame that a caller further up this thread's stack keeps
-//!    alive: `enter` sets it, holds the frame by reference and restores before it returns.
-//! 2. A frame is lent out only for the length of a closure ([`with_current`]), so nobody can keep
-//!    it longer than `enter` runs.
-//!
-//! This is the one `unsafe` of the file: a safe form needs a reference count per poll (measured in
-//! `ARCHITECTURE.md`).
-#![allow(
-    unsafe_code,
-    reason = "a pointer to the frame on the stack; see the invariants"
-)]
+//! A safe form of the pointer needs a reference count per poll (measured in `ARCHITECTURE.md`).
 
-use std::cell::Cell;
+mod frame;
+mod node;
+mod reason;
+mod vars;
+
 use std::future::Future;
 use std::pin::Pin;
-use std::ptr::{self, NonNull};
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
-use crate::loom::thread_local;
-use crate::runtime::{Ambient, AmbientSource, Header, Spawn, Task};
+use crate::runtime::{Ambient, Spawn, Task};
 
-/// What kind of code a frame surrounds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// A poll: it must not block.
-    Async,
-    /// A closure on a thread that may block.
-    Blocking,
-}
-
-/// What surrounds a poll; lives on the stack of whoever polls.
-pub(crate) struct Frame<'a> {
-    source: &'a dyn AmbientSource,
-    task: Option<&'a NonNull<Header>>,
-    kind: Kind,
-}
-
-impl<'a> Frame<'a> {
-    /// A frame for a poll of `task`, whose runtime is found through `source`.
-    #[inline]
-    pub(crate) fn new(
-        source: &'a dyn AmbientSource,
-        task: Option<&'a NonNull<Header>>,
-        kind: Kind,
-    ) -> Self {
-        Self { source, task, kind }
-    }
-}
-
-thread_local! {
-    static CURRENT: Cell<*const Frame<'static>> = const { Cell::new(ptr::null()) };
-}
-
-/// Puts the frame back that was current before.
-struct Restore(*const Frame<'static>);
-
-impl Drop for Restore {
-    #[inline]
-    fn drop(&mut self) {
-        let _ = CURRENT.try_with(|current| current.set(self.0));
-    }
-}
-
-/// Runs `f` with `frame` as the current one.
-#[inline]
-pub(crate) fn enter<T>(frame: &Frame<'_>, f: impl FnOnce() -> T) -> T {
-    let erased = ptr::from_ref(frame).cast::<Frame<'static>>();
-    // In a thread that is being torn down there is no slot: code then finds no runtime.
-    let _restore = CURRENT.try_with(|current| Restore(current.replace(erased)));
-    f()
-}
-
-/// Lends the current frame to `f`.
-fn with_frame<T>(f: impl FnOnce(Option<&Frame<'_>>) -> T) -> T {
-    let current = CURRENT.try_with(Cell::get).unwrap_or(ptr::null());
-    // SAFETY: invariant 1: null, or a live frame further up this thread's stack, shared and not
-    // written to. The reference cannot leave the closure (`f` is generic over its lifetime), and
-    // the frame outlives the closure because the `enter` that set it is still running.
-    f(unsafe { current.as_ref() })
-}
+pub(crate) use frame::{
+    Frame, Kind, effective_deadline, enter, enter_poll, enter_scope, is_cancelled, is_cut, is_here,
+    is_outer_due, is_requested, mark_task, node_here, spend, tie_here,
+};
+pub(crate) use node::{Node, Wall, report_panic};
+pub use reason::CancelReason;
+pub use vars::{LocalKey, WithLocal};
+pub(crate) use vars::{Vars, inherit};
 
 /// Lends the ambient runtime of the code that runs right now to `f`, if there is one.
 ///
 /// There is one inside every poll of a Kumi task, inside `block_on` of a Kumi runtime and inside a
 /// closure that such a runtime runs on a blocking thread.
 pub fn with_current<T>(f: impl FnOnce(Option<Ambient<'_>>) -> T) -> T {
-    with_frame(|frame| f(frame.and_then(|frame| frame.source.ambient())))
+    frame::with_source(|source| f(source.and_then(|source| source.ambient())))
 }
 
 /// Returns the task that is being polled on this thread, if there is one.
@@ -104,7 +49,7 @@ pub fn with_current<T>(f: impl FnOnce(Option<Ambient<'_>>) -> T) -> T {
 /// `None` outside of Kumi tasks; the future of `block_on` is no task either.
 #[must_use]
 pub fn current_task() -> Option<Task> {
-    with_frame(|frame| frame.and_then(|frame| frame.task).map(Task::of))
+    frame::with_task(|task| task.map(Task::of))
 }
 
 /// Panics if the code that runs right now is inside a poll, where blocking would stop everything.
@@ -117,7 +62,7 @@ pub fn current_task() -> Option<Task> {
 /// If this thread is inside a poll by Kumi.
 #[track_caller]
 pub fn assert_may_block(what: &str) {
-    let inside = with_frame(|frame| frame.is_some_and(|frame| frame.kind == Kind::Async));
+    let inside = frame::kind() == Some(Kind::Async);
     assert!(
         !inside,
         "`{what}` was called inside a task: it would block the thread that has to run the task it \
@@ -140,7 +85,15 @@ pub fn assert_may_block(what: &str) {
 /// assert!(found);
 /// ```
 pub fn enter_runtime<R: Spawn, T>(runtime: &R, f: impl FnOnce() -> T) -> T {
-    enter(&Frame::new(runtime, None, Kind::Blocking), f)
+    enter(&Frame::runtime(runtime, Kind::Blocking), f)
+}
+
+/// Runs `f`, a poll, with `runtime` as the ambient one, in the scopes around it.
+///
+/// For futures that find their runtime by other means than a frame, such as the host's thread-local
+/// handle. See [`within`].
+pub fn enter_poll_of<R: Spawn, T>(runtime: &R, f: impl FnOnce() -> T) -> T {
+    enter(&Frame::runtime(runtime, Kind::Async), f)
 }
 
 /// Makes `runtime` the ambient one around every poll of `future`.
@@ -170,7 +123,7 @@ impl<R: Spawn, F: Future> Future for Within<R, F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        let frame = Frame::new(&*this.runtime, None, Kind::Async);
-        enter(&frame, || this.future.poll(cx))
+        let frame = Frame::runtime(&*this.runtime, Kind::Async);
+        enter_poll(&frame, || this.future.poll(cx))
     }
 }

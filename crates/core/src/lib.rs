@@ -37,6 +37,8 @@
 //! and `run`, each importing only from below.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod cancel;
+pub mod cleanup;
 pub mod combine;
 pub mod context;
 mod loom;

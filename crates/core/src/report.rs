@@ -10,6 +10,7 @@
 //! retrieved", "Task was destroyed but it is pending").
 
 use std::fmt;
+use std::panic::Location;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -46,6 +47,30 @@ pub enum Report {
         /// How long the run waited for it.
         grace: Duration,
     },
+    /// A clean-up panicked while another panic or a value was on its way to whoever waits.
+    PanicInCleanUp {
+        /// The task in which it ran, if it was one.
+        task: Option<TaskInfo>,
+        /// The text of the panic.
+        message: String,
+    },
+    /// A clean-up failed where nobody could be given its error.
+    CleanUpFailed {
+        /// The task in which it ran, if it was one.
+        task: Option<TaskInfo>,
+        /// The error.
+        message: String,
+    },
+    /// A clean-up did not run, or not to its end: its future was dropped from outside, or the grace
+    /// period was over.
+    CleanUpLost {
+        /// Which kind of region it belonged to, such as `finally`.
+        region: &'static str,
+        /// Where the region was made.
+        location: &'static Location<'static>,
+        /// It had begun.
+        begun: bool,
+    },
     /// A future that is bound to its thread was given up on another thread.
     ///
     /// It is leaked: running its destructor there would be unsound.
@@ -70,10 +95,37 @@ impl fmt::Display for Report {
             Self::NotEnded { task, grace } => {
                 write!(f, "{task} did not end within the grace period of {grace:?}")
             }
+            Self::PanicInCleanUp { task, message } => {
+                write!(f, "a clean-up{} panicked: {message}", Of(task))
+            }
+            Self::CleanUpFailed { task, message } => {
+                write!(f, "a clean-up{} failed: {message}", Of(task))
+            }
+            Self::CleanUpLost {
+                region,
+                location,
+                begun,
+            } => write!(
+                f,
+                "the clean-up of `{region}` at {location} {}: the future was dropped from outside",
+                if *begun { "was cut" } else { "did not run" }
+            ),
             Self::LocalLeaked { task } => write!(
                 f,
                 "{task} is bound to its thread and was given up on another one; it is leaked"
             ),
+        }
+    }
+}
+
+/// " of task 7", if there is one.
+struct Of<'a>(&'a Option<TaskInfo>);
+
+impl fmt::Display for Of<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(task) => write!(f, " of {task}"),
+            None => Ok(()),
         }
     }
 }

@@ -10,7 +10,8 @@
 //! (asyncio's `run` does the same in one sweep, without a limit: a task spawned by a clean-up is
 //! missed, a task that does not end hangs it.)
 //!
-//! Ctrl-C asks main to end, as cancelling a task does; a second one ends the waiting of step 2.
+//! Main is a scope, and Ctrl-C cancels it: its clean-ups run, within the grace period. A second Ctrl-C
+//! drops main, and ends the waiting of step 2.
 
 #[cfg(unix)]
 mod ctrl_c;
@@ -24,6 +25,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use crate::cancel::{Alarms, Ended, ScopeState};
 use crate::report::{Report, report};
 use crate::runtime::{Runtime, Task};
 use root::Root;
@@ -111,14 +113,32 @@ impl Runner {
         let _heed = self.ctrl_c.then(|| ctrl_c::heed(&root));
         runtime.block_on(async {
             let ended = {
-                let mut main = pin!(main);
-                poll_fn(|cx| poll_main(&root, main.as_mut(), cx)).await
+                let mut main = pin!(Some(main));
+                let mut end = End {
+                    runtime,
+                    root: &root,
+                    grace: self.grace,
+                    over: None,
+                };
+                let mut scope = ScopeState {
+                    node: Some(Arc::clone(root.scope())),
+                    own: false,
+                };
+                poll_fn(|cx| {
+                    root.register(cx);
+                    let mut poll = || scope.poll(main.as_mut(), None, &mut end, cx);
+                    match catch_unwind(AssertUnwindSafe(&mut poll)) {
+                        Ok(poll) => poll.map(Ok),
+                        Err(panic) => Poll::Ready(Err(panic)),
+                    }
+                })
+                .await
             };
             self.drain(runtime, &root).await;
             match ended {
-                Ended::Value(value) => Ok(value),
-                Ended::Interrupted => Err(Interrupted(())),
-                Ended::Panicked(panic) => resume_unwind(panic),
+                Ok(Ended::Value(value)) => Ok(value),
+                Ok(Ended::Cancelled) => Err(Interrupted(())),
+                Err(panic) => resume_unwind(panic),
             }
         })
     }
@@ -153,25 +173,23 @@ impl Runner {
     }
 }
 
-/// How main ended.
-enum Ended<T> {
-    Value(T),
-    Interrupted,
-    Panicked(Box<dyn std::any::Any + Send>),
+/// What ends the clean-ups of a main that was interrupted: the grace period, or a second Ctrl-C.
+struct End<'a, R: Runtime> {
+    runtime: &'a R,
+    root: &'a Root,
+    grace: Duration,
+    over: Option<Pin<Box<R::Sleep>>>,
 }
 
-/// Polls main; after a request to end, only once more: the value wins.
-fn poll_main<F: Future>(
-    root: &Root,
-    main: Pin<&mut F>,
-    cx: &mut Context<'_>,
-) -> Poll<Ended<F::Output>> {
-    root.register(cx);
-    match catch_unwind(AssertUnwindSafe(|| main.poll(cx))) {
-        Ok(Poll::Ready(value)) => Poll::Ready(Ended::Value(value)),
-        Ok(Poll::Pending) if root.requests() > 0 => Poll::Ready(Ended::Interrupted),
-        Ok(Poll::Pending) => Poll::Pending,
-        Err(panic) => Poll::Ready(Ended::Panicked(panic)),
+impl<R: Runtime> Alarms for End<'_, R> {
+    fn poll_due(&mut self, _: &mut Context<'_>) -> bool {
+        false
+    }
+
+    fn poll_grace(&mut self, cx: &mut Context<'_>) -> bool {
+        let start = || Box::pin(self.runtime.sleep(self.grace));
+        let over = self.over.get_or_insert_with(start);
+        over.as_mut().poll(cx).is_ready() || self.root.requests() > 1
     }
 }
 

@@ -26,6 +26,7 @@ mod recycle;
 
 pub use crate::context::current_task;
 pub use crate::runtime::{Task, TaskId, TaskInfo};
+pub(crate) use builder::spawn_clean_up;
 pub use builder::{SpawnBlockingExt, SpawnExt, SpawnLocalExt, TaskBuilder};
 pub use error::JoinError;
 pub use join::{CancelAndJoin, JoinHandle};

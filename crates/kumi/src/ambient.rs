@@ -5,12 +5,17 @@
 //! names the fix.
 
 use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use kumi_core::cleanup::{self, CleanUpOutput};
 use kumi_core::combine::{self, Timeout};
 use kumi_core::context;
 use kumi_core::runtime::{Clock, Runtime};
 use kumi_core::task::{JoinHandle, TaskBuilder};
+
+use pin_project_lite::pin_project;
 
 use crate::backend::{Backend, BackendSleep};
 
@@ -194,7 +199,7 @@ pub fn sleep_until(at: Instant) -> BackendSleep {
 /// });
 /// ```
 #[track_caller]
-pub fn timeout<F: Future>(limit: Duration, future: F) -> Timeout<F, BackendSleep> {
+pub fn timeout<F: Future>(limit: Duration, future: F) -> Timeout<F, Backend> {
     combine::timeout(&Backend::current(), limit, future)
 }
 
@@ -212,7 +217,7 @@ pub fn timeout<F: Future>(limit: Duration, future: F) -> Timeout<F, BackendSleep
 ///
 /// When called outside of any runtime; the message names the fix.
 #[track_caller]
-pub fn timeout_at<F: Future>(deadline: Instant, future: F) -> Timeout<F, BackendSleep> {
+pub fn timeout_at<F: Future>(deadline: Instant, future: F) -> Timeout<F, Backend> {
     combine::timeout_at(&Backend::current(), deadline, future)
 }
 
@@ -234,4 +239,83 @@ pub fn timeout_at<F: Future>(deadline: Instant, future: F) -> Timeout<F, Backend
 /// ```
 pub fn enter<R: Runtime, T>(runtime: &R, f: impl FnOnce() -> T) -> T {
     context::enter_runtime(runtime, f)
+}
+
+/// Acquires something, uses it, and releases it, however the use ends; see
+/// [`bracket`](kumi_core::cleanup::bracket).
+///
+/// # Cancel safety
+///
+/// When this future is dropped from outside, the runtime runs the release as a task of its own, and
+/// the end of the run waits for it. Nothing is lost.
+///
+/// # Panics
+///
+/// When polled outside of any runtime; with the panic of `use_it`, after the release; with that of
+/// `release`.
+///
+/// # Examples
+///
+/// ```
+/// # #[cfg(feature = "sim")]
+/// kumi::run_on(kumi::BackendKind::Sim, async {
+///     let used = kumi::bracket(
+///         async { String::from("session") },
+///         async |session: &mut String| session.len(),
+///         |session| async move { println!("closing {session}") },
+///     );
+///     assert_eq!(used.await, 7);
+/// });
+/// ```
+#[track_caller]
+pub fn bracket<A, U, T, R, C>(acquire: A, use_it: U, release: R) -> Hosted<impl Future<Output = T>>
+where
+    A: Future<Output: Send + 'static>,
+    U: AsyncFnOnce(&mut A::Output) -> T,
+    R: FnOnce(A::Output) -> C + Send + 'static,
+    C: Future<Output: CleanUpOutput> + Send + 'static,
+{
+    hosted(cleanup::bracket(acquire, use_it, release))
+}
+
+/// Runs `future` with the runtime that everything in this crate would find here.
+///
+/// Inside of Kumi's tasks it changes nothing. In a task of a foreign program (with the feature
+/// `tokio`: one that `tokio::spawn` or `#[tokio::main]` runs) it makes the host's runtime the ambient
+/// one for all that needs one: a [`CancelScope`](crate::CancelScope) with a deadline, an
+/// [`ExitStack`](crate::ExitStack).
+///
+/// # Cancel safety
+///
+/// Dropping it drops `future`.
+///
+/// # Panics
+///
+/// When polled outside of any runtime; the message names the fix.
+pub fn hosted<F: Future>(future: F) -> Hosted<F> {
+    Hosted { future, host: None }
+}
+
+pin_project! {
+    /// The future of [`hosted`].
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless polled"]
+    pub struct Hosted<F> {
+        #[pin]
+        future: F,
+        host: Option<Backend>,
+    }
+}
+
+impl<F: Future> Future for Hosted<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        if context::with_current(|found| found.is_some()) {
+            return this.future.poll(cx);
+        }
+        let host = this.host.get_or_insert_with(Backend::current);
+        context::enter_poll_of(host, || this.future.poll(cx))
+    }
 }

@@ -44,7 +44,11 @@
 //! | start tasks | [`spawn`], [`spawn_named`], [`spawn_local`], [`to_thread`] |
 //! | wait for one, cancel it, let it go | [`JoinHandle`] |
 //! | wait for time | [`sleep`], [`sleep_until`], [`timeout`], [`timeout_at`], [`now`] |
-//! | give way | [`yield_now`] |
+//! | give way | [`yield_now`], [`checkpoint`] |
+//! | cancel a part of a task | [`CancelScope`], [`cancel_requested`], [`cancelled`] |
+//! | clean up, with awaits, when cancelled | [`finally`], [`on_cancel`], [`bracket`], [`ExitStack`] |
+//! | keep a part from being cut | [`uncancellable`] |
+//! | pass values down to child tasks | [`task_local!`] |
 //! | use the network | [`net`] |
 //! | test on every backend | [`#[kumi::test]`](macro@test) |
 //! | write a library | [`kumi_core`](crate::core), or these functions with no backend turned on |
@@ -75,14 +79,22 @@ pub mod sync;
 pub mod testing;
 
 pub use kumi_core as core;
+pub use kumi_core::cancel::{
+    CancelHandle, CancelReason, CancelScope, Cancelled, cancel_requested, cancelled, checkpoint,
+};
+pub use kumi_core::cleanup::{
+    ExitErrors, ExitFailed, ExitStack, finally, on_cancel, uncancellable,
+};
 pub use kumi_core::combine::{Elapsed, Timeout, YieldNow, yield_now};
 pub use kumi_core::report;
 pub use kumi_core::run::{Interrupted, Runner};
 pub use kumi_core::task::{JoinError, JoinHandle, Task, TaskId, TaskInfo, current_task};
+pub use kumi_core::task_local;
 pub use kumi_macros::{main, test};
 
 pub use ambient::{
-    enter, now, sleep, sleep_until, spawn, spawn_local, spawn_named, timeout, timeout_at, to_thread,
+    Hosted, bracket, enter, hosted, now, sleep, sleep_until, spawn, spawn_local, spawn_named,
+    timeout, timeout_at, to_thread,
 };
 pub use backend::{Backend, BackendKind, ChooseError};
 pub use run::{run, run_on, run_with};

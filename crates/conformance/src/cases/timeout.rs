@@ -96,16 +96,16 @@ pub async fn rescheduled<R: Runtime>(rt: R) {
     let (_, waker) = counting_waker();
     let later = rt.now() + 20 * MS;
     let mut limited = Box::pin(timeout(&rt, 2 * MS, pending::<()>()));
-    let _ = limited.as_ref().deadline();
-    limited.as_mut().reschedule(later);
-    assert_eq!(limited.deadline(), later);
+    assert_eq!(limited.deadline(), None);
+    assert!(limited.as_mut().reschedule(Some(later)));
+    assert_eq!(limited.deadline(), Some(later));
     assert!(limited.await.is_err());
     assert!(rt.now() >= later);
 
     let mut limited = Box::pin(timeout(&rt, HOUR, pending::<()>()));
     assert!(poll_with(&mut limited, &waker).is_pending());
     let sooner = rt.now() + 2 * MS;
-    limited.as_mut().reschedule(sooner);
+    assert!(limited.as_mut().reschedule(Some(sooner)));
     assert!(limited.await.is_err());
     assert!(rt.now() >= sooner);
 }

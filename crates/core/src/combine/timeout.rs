@@ -3,18 +3,25 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use pin_project_lite::pin_project;
 
+use crate::cancel::{Alarms, Ended, ScopeState};
+use crate::context;
 use crate::runtime::{Clock, Sleep};
 use crate::util::deadline_after;
 
-/// Runs `future`, but no longer than `limit` of `clock`'s time.
+/// Runs `future`, but no longer than `limit` of `clock`'s time, counted from the first poll.
 ///
 /// `future` is polled first: a value beats an expiry in the same poll, and a limit of zero still
-/// polls once. [`Duration::MAX`] is a legal way to write "no limit". Nothing is allocated.
+/// polls once. When the time is over, the clean-ups inside (`finally`, `bracket`, ...) run to their
+/// end, then `future` is dropped, and only then does this return. [`Duration::MAX`] is a legal way to
+/// write "no limit". Of nested limits that are due together only the outermost reports, and the
+/// code between them does not run; a cancel from outside beats an expiry. Nothing is allocated.
+///
+/// (asyncio's `timeout`, Trio's `fail_after`.)
 ///
 /// # Cancel safety
 ///
@@ -24,6 +31,10 @@ use crate::util::deadline_after;
 ///
 /// [`Elapsed`] if the time is over before `future` is ready; `future` is dropped before that is
 /// returned.
+///
+/// # Panics
+///
+/// Polled again after it was ready.
 ///
 /// # Examples
 ///
@@ -37,8 +48,8 @@ use crate::util::deadline_after;
 /// let never = sim.block_on(timeout(&*sim, hour, future::pending::<()>()));
 /// assert!(never.is_err());
 /// ```
-pub fn timeout<C: Clock, F: Future>(clock: &C, limit: Duration, future: F) -> Timeout<F, C::Sleep> {
-    timeout_at(clock, deadline_after(clock.now(), limit), future)
+pub fn timeout<C: Clock, F: Future>(clock: &C, limit: Duration, future: F) -> Timeout<F, C> {
+    Timeout::new(clock.clone(), When::After(limit), future)
 }
 
 /// Runs `future`, but not beyond `deadline` of `clock`'s time; see [`timeout`].
@@ -50,66 +61,155 @@ pub fn timeout<C: Clock, F: Future>(clock: &C, limit: Duration, future: F) -> Ti
 /// # Errors
 ///
 /// [`Elapsed`] if the deadline is reached before `future` is ready.
-pub fn timeout_at<C: Clock, F: Future>(
-    clock: &C,
-    deadline: Instant,
-    future: F,
-) -> Timeout<F, C::Sleep> {
-    Timeout {
-        future: Some(future),
-        sleep: clock.sleep_until(deadline),
-    }
+pub fn timeout_at<C: Clock, F: Future>(clock: &C, deadline: Instant, future: F) -> Timeout<F, C> {
+    Timeout::new(clock.clone(), When::At(deadline), future)
+}
+
+/// When a limit is reached.
+#[derive(Debug, Clone, Copy)]
+enum When {
+    /// So long after the first poll.
+    After(Duration),
+    At(Instant),
+    /// Never; set by [`Timeout::reschedule`].
+    Never,
 }
 
 pin_project! {
     /// The future of [`timeout`] and [`timeout_at`].
     #[must_use = "futures do nothing unless polled"]
-    pub struct Timeout<F, S> {
+    pub struct Timeout<F, C: Clock> {
         #[pin]
         future: Option<F>,
+        // Made when the future is pending for the first time.
         #[pin]
-        sleep: S,
+        sleep: Option<C::Sleep>,
+        clock: C,
+        when: When,
+        // The sleep was ready.
+        due: bool,
+        state: ScopeState,
+    }
+
+    impl<F, C: Clock> PinnedDrop for Timeout<F, C> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            this.future.set(None);
+            this.state.dropped();
+        }
     }
 }
 
-impl<F, S: Sleep> Timeout<F, S> {
-    /// Returns the time at which the limit is reached.
-    pub fn deadline(&self) -> Instant {
-        self.sleep.deadline()
+impl<F, C: Clock> Timeout<F, C> {
+    fn new(clock: C, when: When, future: F) -> Self {
+        Self {
+            future: Some(future),
+            sleep: None,
+            clock,
+            when,
+            due: false,
+            state: ScopeState::default(),
+        }
     }
 
-    /// Moves the deadline, earlier or later, while it runs (asyncio's `Timeout.reschedule`).
-    pub fn reschedule(self: Pin<&mut Self>, at: Instant) {
-        self.project().sleep.reset(at);
+    /// Returns the time at which the limit is reached; none before the first poll of a limit that
+    /// counts from there, and if there is no limit.
+    pub fn deadline(&self) -> Option<Instant> {
+        match self.when {
+            When::At(at) => Some(at),
+            When::After(_) | When::Never => None,
+        }
+    }
+
+    /// Whether the limit was reached.
+    ///
+    /// Also true when a value came all the same, from code that took notice and still returned one.
+    pub fn is_expired(&self) -> bool {
+        self.state.own
+    }
+
+    /// Moves the deadline, earlier, later, into the past, or to never, while it runs (asyncio's
+    /// `Timeout.reschedule`).
+    ///
+    /// Returns whether it was in time: once the limit was reached it stays reached.
+    pub fn reschedule(self: Pin<&mut Self>, at: Option<Instant>) -> bool {
+        let mut this = self.project();
+        if this.state.own || this.future.is_none() {
+            return false;
+        }
+        *this.due = false;
+        match at {
+            Some(at) => {
+                *this.when = When::At(at);
+                if let Some(sleep) = this.sleep.as_pin_mut() {
+                    sleep.reset(at);
+                }
+            }
+            None => {
+                *this.when = When::Never;
+                this.sleep.set(None);
+            }
+        }
+        true
     }
 }
 
-impl<F: Future, S: Sleep> Future for Timeout<F, S> {
+/// The sleep of a timeout during one poll.
+struct Alarm<'a, C: Clock> {
+    sleep: Pin<&'a mut Option<C::Sleep>>,
+    clock: &'a C,
+    deadline: Option<Instant>,
+    due: &'a mut bool,
+}
+
+impl<C: Clock> Alarms for Alarm<'_, C> {
+    #[inline]
+    fn poll_due(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(deadline) = self.deadline else {
+            return false;
+        };
+        if !*self.due {
+            if self.sleep.is_none() {
+                self.sleep.set(Some(self.clock.sleep_until(deadline)));
+            }
+            let sleep = self.sleep.as_mut().as_pin_mut();
+            *self.due = sleep.is_some_and(|sleep| sleep.poll(cx).is_ready());
+        }
+        // A limit around this one that is due as well is the one that reports.
+        *self.due && !context::is_outer_due(self.clock.now())
+    }
+}
+
+impl<F: Future, C: Clock> Future for Timeout<F, C> {
     type Output = Result<F::Output, Elapsed>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
-        let future = this.future.as_mut().as_pin_mut();
-        if let Poll::Ready(value) = future
-            .expect("`timeout` polled after it was ready")
-            .poll(cx)
-        {
-            this.future.set(None);
-            return Poll::Ready(Ok(value));
+        let this = self.project();
+        if let When::After(limit) = *this.when {
+            *this.when = When::At(deadline_after(this.clock.now(), limit));
         }
-        match this.sleep.poll(cx) {
-            Poll::Ready(()) => {
-                this.future.set(None);
-                Poll::Ready(Err(Elapsed(())))
-            }
-            Poll::Pending => Poll::Pending,
+        let deadline = match *this.when {
+            When::At(at) => Some(at),
+            When::After(_) | When::Never => None,
+        };
+        let mut alarm = Alarm {
+            sleep: this.sleep,
+            clock: this.clock,
+            deadline,
+            due: this.due,
+        };
+        match ready!(this.state.poll(this.future, deadline, &mut alarm, cx)) {
+            Ended::Value(value) => Poll::Ready(Ok(value)),
+            Ended::Cancelled => Poll::Ready(Err(Elapsed(()))),
         }
     }
 }
 
-impl<F, S> fmt::Debug for Timeout<F, S> {
+impl<F, C: Clock> fmt::Debug for Timeout<F, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Timeout")
+            .field("when", &self.when)
             .field("done", &self.future.is_none())
             .finish_non_exhaustive()
     }

@@ -1,7 +1,9 @@
-//! The root of a run: how many times it was asked to end.
+//! The root of a run: the scope of its main, and how many times it was asked to end.
 
+use std::sync::Arc;
 use std::task::Context;
 
+use crate::context::{CancelReason, Node, Wall};
 use crate::loom::{AtomicUsize, AtomicWaker, Ordering};
 
 /// Shared between a run and whoever interrupts it.
@@ -9,6 +11,7 @@ use crate::loom::{AtomicUsize, AtomicWaker, Ordering};
 pub(crate) struct Root {
     requests: AtomicUsize,
     waker: AtomicWaker,
+    scope: Arc<Node>,
 }
 
 impl Default for Root {
@@ -16,6 +19,7 @@ impl Default for Root {
         Self {
             requests: AtomicUsize::new(0),
             waker: AtomicWaker::new(),
+            scope: Arc::new(Node::new(Wall::None)),
         }
     }
 }
@@ -25,7 +29,13 @@ impl Root {
     pub(crate) fn interrupt(&self) {
         // Release: pairs with `requests`, which is read after the waker was registered.
         self.requests.fetch_add(1, Ordering::AcqRel);
+        self.scope.request(CancelReason::Interrupt);
         self.waker.wake();
+    }
+
+    /// The scope of main.
+    pub(crate) fn scope(&self) -> &Arc<Node> {
+        &self.scope
     }
 
     /// Stores the waker of the run; to be called before each look at `requests`.

@@ -36,6 +36,8 @@ use crate::util::{discard, panic_message};
 /// Where the job of a task goes when it is woken, and what surrounds its polls.
 pub(crate) trait Scheduler: AmbientSource + Send + Sync + 'static {
     const KIND: Kind;
+    /// The task does not hear requests to end: it is a clean-up.
+    const DEAF: bool = false;
     fn schedule(&self, job: Job);
     fn tasks(&self) -> Option<&Tasks>;
 
@@ -162,33 +164,45 @@ impl<S: Scheduler, F: Future> Cell<S, F> {
 
     /// Polls the future if it is to be polled; `None` while it is pending.
     ///
+    /// `cancel` says what the frame says: a request to end is in force.
+    ///
     /// # Safety
     ///
     /// The caller has the right to the future.
-    unsafe fn step(&self, cx: &mut Context<'_>) -> Option<Outcome<F::Output>> {
-        let asked = || self.header.state.asked();
+    unsafe fn step(&self, cx: &mut Context<'_>, cancel: bool) -> Option<Outcome<F::Output>> {
         self.stage.with_mut(|stage| {
             // SAFETY: the caller has the right to the future, so nobody else looks at the stage.
             let Stage::Future { future, held } = (unsafe { &mut *stage }) else {
                 unreachable!("the right to the future ends with the future")
             };
             // Cancelled before its first poll: never polled (asyncio TK5).
-            let before = asked();
-            if before.abort || before.cancel && *held == Held::New {
+            if self.header.state.asked().abort || cancel && *held == Held::New {
                 return Some(Outcome::Cancelled);
             }
             assert!(self.scheduler.is_home(), "{}", self.away());
             *held = Held::Polled;
+            if cancel {
+                self.unwind();
+            }
             // SAFETY: the cell is on the heap and the future is dropped in place.
             let future = unsafe { Pin::new_unchecked(future) };
             match future.poll(cx) {
                 // The value wins over a request that came in meanwhile.
                 Poll::Ready(value) => Some(Outcome::Value(value)),
                 Poll::Pending => {
-                    let after = asked();
-                    (after.cancel || after.abort).then_some(Outcome::Cancelled)
+                    let after = self.header.state.asked();
+                    let end = after.abort || after.cancel && !S::DEAF && !self.unwind();
+                    end.then_some(Outcome::Cancelled)
                 }
             }
+        })
+    }
+
+    /// Tells the regions inside that the task is to end; true if there are any.
+    fn unwind(&self) -> bool {
+        self.header.scope.get().is_some_and(|scope| {
+            scope.unwind();
+            scope.has_live()
         })
     }
 
@@ -220,6 +234,15 @@ impl<S: Scheduler, F: Future> Cell<S, F> {
             (Err(panic), Outcome::Cancelled) => (Outcome::Panicked(panic), None),
             (Err(panic), outcome) => (outcome, Some(panic)),
         };
+        let outcome = match (self.end_scope(), outcome) {
+            (None, outcome) => outcome,
+            // The panic of a clean-up that ran because of the cancel.
+            (Some(panic), Outcome::Cancelled) => Outcome::Panicked(panic),
+            (Some(panic), outcome) => {
+                context::report_panic(panic);
+                outcome
+            }
+        };
         // Before anything else that may panic: the dropped future must not be found again.
         // SAFETY: as above; the old content was dropped, so it is overwritten, not dropped.
         self.stage
@@ -227,6 +250,14 @@ impl<S: Scheduler, F: Future> Cell<S, F> {
         if let Some(panic) = panic {
             self.report_drop(panic);
         }
+    }
+
+    /// Ends the task as a scope; returns the panic of a clean-up that goes on here.
+    fn end_scope(&self) -> Option<Box<dyn Any + Send>> {
+        let scope = self.header.scope.get()?;
+        let panic = scope.take_panic();
+        scope.end();
+        panic
     }
 
     /// Ends the task where its future may not be touched: it stays, for ever.
@@ -309,10 +340,11 @@ impl<S: Scheduler, F: Future> Cell<S, F> {
         // SAFETY: the caller holds the job, so the cell lives.
         let this = unsafe { Self::of(header) };
         assert_unlocked();
-        let frame = Frame::new(&this.scheduler, Some(&header), S::KIND);
-        context::enter(&frame, || {
+        let cancel = !S::DEAF && this.header.state.asked().cancel;
+        let frame = Frame::task(&this.scheduler, &header, S::KIND, cancel);
+        context::enter_poll(&frame, || {
             // SAFETY: the caller has the right to the future.
-            let step = catch_unwind(AssertUnwindSafe(|| unsafe { this.step(cx) }));
+            let step = catch_unwind(AssertUnwindSafe(|| unsafe { this.step(cx, cancel) }));
             let outcome = match step {
                 Ok(None) => return Poll::Pending,
                 Ok(Some(outcome)) => outcome,
@@ -338,7 +370,7 @@ impl<S: Scheduler, F: Future> Cell<S, F> {
                 task: this.header.info.clone(),
             });
         }
-        let frame = Frame::new(&this.scheduler, Some(&header), S::KIND);
+        let frame = Frame::task(&this.scheduler, &header, S::KIND, true);
         // SAFETY: the caller has the right to the future.
         context::enter(&frame, || unsafe { this.settle(Outcome::Cancelled) });
     }

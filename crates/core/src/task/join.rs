@@ -10,9 +10,10 @@ use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::pin::Pin;
 use std::ptr::NonNull;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use super::{JoinError, Task, TaskId, TaskInfo};
+use crate::cancel::poll_checkpoint;
 use crate::runtime::{Header, header};
 
 /// The right to the output of a task, and to its end.
@@ -163,6 +164,7 @@ impl<T> Future for JoinHandle<T> {
         if !state.is_complete() && header::register_joiner(&this.header, cx.waker()) {
             return Poll::Pending;
         }
+        ready!(poll_checkpoint(cx));
         Poll::Ready(this.take())
     }
 }

@@ -17,7 +17,7 @@ const LAYERS: &[&[&str]] = &[
     &["cancel", "channel"],
     &["combine"],
     &["task"],
-    &["group", "net"],
+    &["cleanup", "group", "net"],
     &["run"],
 ];
 

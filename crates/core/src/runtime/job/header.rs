@@ -19,10 +19,12 @@ use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
 
 use super::state::{HostWoken, Notify, State, WakeHost};
 use super::task::{Task, TaskInfo};
+use crate::context::{self, Node, Vars};
 use crate::loom::{self, UnsafeCell};
 use crate::report::{Report, report};
 use crate::util::{discard, panic_message};
@@ -63,6 +65,10 @@ pub(crate) struct Header {
     /// The task's place in the table of live tasks, core's or the backend's own.
     pub(crate) tag: AtomicU32,
     pub(crate) info: TaskInfo,
+    /// The task as a scope, once somebody inside needs it.
+    pub(crate) scope: OnceLock<Arc<Node>>,
+    /// The values that were in force where the task was spawned.
+    pub(crate) vars: Option<Vars>,
 }
 
 impl Header {
@@ -78,6 +84,8 @@ impl Header {
             host_waker: UnsafeCell::new(None),
             tag: AtomicU32::new(u32::MAX),
             info,
+            scope: OnceLock::new(),
+            vars: context::inherit(),
         }
     }
 
@@ -117,11 +125,23 @@ fn free(header: NonNull<Header>) {
     unsafe { free(header) }
 }
 
-/// Asks the task to end and makes it look; true if this was the first request in its life.
+/// Asks the task to end and makes it look, and everybody inside; true if this was the first request
+/// in its life.
 pub(crate) fn cancel(header: NonNull<Header>) -> bool {
-    let this = deref(&header);
-    let first = this.state.cancel();
+    let first = request(header);
     if first {
+        if let Some(scope) = deref(&header).scope.get() {
+            scope.walk();
+        }
+    }
+    first
+}
+
+/// Asks the task to end and makes it look, but nobody inside.
+pub(crate) fn request(header: NonNull<Header>) -> bool {
+    let first = deref(&header).state.cancel();
+    if first {
+        context::mark_task(header);
         wake(header);
     }
     first

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::header::{self, Header};
+use crate::context::Node;
 
 /// The number of a task: unique in this process, in the order of spawning.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -173,6 +174,16 @@ impl Task {
     /// this was the first request and the task was alive.
     pub fn abort(&self) -> bool {
         header::abort(self.0)
+    }
+
+    /// Asks the task itself to end, and nobody inside of it.
+    pub(crate) fn request(&self) -> bool {
+        header::request(self.0)
+    }
+
+    /// The task as a scope, if somebody inside needs it.
+    pub(crate) fn scope(&self) -> Option<Arc<Node>> {
+        self.header().scope.get().cloned()
     }
 
     /// Makes the task be polled once more, as its waker would.
