@@ -154,7 +154,8 @@ pub async fn drained_means_nothing_more<R: Io>(rt: R) {
             would_block::<Done<()>>()
         });
         assert!(poll.is_pending());
-        assert!(calls <= 1);
+        // One look for nothing at the start, and one for an event of the byte that came late.
+        assert!(calls <= 2);
     }
 }
 
