@@ -16,6 +16,9 @@ pub mod cancel;
 pub mod clock;
 pub mod drop;
 pub mod erased;
+pub mod group;
+pub mod group_cancel;
+pub mod inplace;
 #[cfg(unix)]
 pub mod io;
 pub mod join;
@@ -27,8 +30,10 @@ pub mod panic;
 #[cfg(unix)]
 pub mod readiness;
 pub mod run;
+pub mod shield;
 pub mod shutdown;
 pub mod spawn;
+pub mod start;
 pub mod threads;
 pub mod timeout;
 pub mod wake;

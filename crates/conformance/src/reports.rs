@@ -32,6 +32,9 @@ fn task(report: &Report) -> Option<&TaskInfo> {
         | Report::TaskLost { task }
         | Report::NotEnded { task, .. }
         | Report::LocalLeaked { task } => Some(task),
+        Report::PanicInCleanUp { task, .. }
+        | Report::CleanUpFailed { task, .. }
+        | Report::ErrorNotTaken { task, .. } => task.as_ref(),
         _ => None,
     }
 }

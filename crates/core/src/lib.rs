@@ -41,6 +41,7 @@ pub mod cancel;
 pub mod cleanup;
 pub mod combine;
 pub mod context;
+pub mod group;
 mod loom;
 #[cfg(unix)]
 pub mod net;

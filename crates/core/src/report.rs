@@ -47,6 +47,21 @@ pub enum Report {
         /// How long the run waited for it.
         grace: Duration,
     },
+    /// A task that was shielded returned an error, and nobody took it.
+    ErrorNotTaken {
+        /// The task.
+        task: Option<TaskInfo>,
+        /// The error.
+        message: String,
+    },
+    /// Errors of a group's tasks that nobody was given: its future was dropped, or a panic went on
+    /// in their place.
+    GroupErrorsLost {
+        /// Where the group was made.
+        location: &'static Location<'static>,
+        /// How many.
+        count: usize,
+    },
     /// A clean-up panicked while another panic or a value was on its way to whoever waits.
     PanicInCleanUp {
         /// The task in which it ran, if it was one.
@@ -94,6 +109,19 @@ impl fmt::Display for Report {
             }
             Self::NotEnded { task, grace } => {
                 write!(f, "{task} did not end within the grace period of {grace:?}")
+            }
+            Self::ErrorNotTaken { task, message } => {
+                write!(
+                    f,
+                    "nobody took the error of a shielded task{}: {message}",
+                    Of(task)
+                )
+            }
+            Self::GroupErrorsLost { location, count } => {
+                write!(
+                    f,
+                    "{count} error(s) of the task group at {location} were given to nobody"
+                )
             }
             Self::PanicInCleanUp { task, message } => {
                 write!(f, "a clean-up{} panicked: {message}", Of(task))

@@ -19,14 +19,18 @@
 
 mod builder;
 mod cell;
+mod deaf;
 mod error;
 mod home;
 mod join;
 mod recycle;
+mod shield;
 
 pub use crate::context::current_task;
 pub use crate::runtime::{Task, TaskId, TaskInfo};
-pub(crate) use builder::spawn_clean_up;
 pub use builder::{SpawnBlockingExt, SpawnExt, SpawnLocalExt, TaskBuilder};
+pub(crate) use cell::{Scheduler, allocate};
+pub(crate) use deaf::spawn_clean_up;
 pub use error::JoinError;
 pub use join::{CancelAndJoin, JoinHandle};
+pub use shield::{Shield, TryShield, shield, try_shield};

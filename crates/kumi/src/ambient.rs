@@ -4,6 +4,7 @@
 //! feature `tokio`, anywhere in a program that tokio started. Elsewhere they panic with a message that
 //! names the fix.
 
+use std::fmt::Display;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -12,8 +13,9 @@ use std::time::{Duration, Instant};
 use kumi_core::cleanup::{self, CleanUpOutput};
 use kumi_core::combine::{self, Timeout};
 use kumi_core::context;
+use kumi_core::group::{GroupBuilder, GroupError};
 use kumi_core::runtime::{Clock, Runtime};
-use kumi_core::task::{JoinHandle, TaskBuilder};
+use kumi_core::task::{self, JoinHandle, Shield, TaskBuilder, TryShield};
 
 use pin_project_lite::pin_project;
 
@@ -318,4 +320,113 @@ impl<F: Future> Future for Hosted<F> {
         let host = this.host.get_or_insert_with(Backend::current);
         context::enter_poll_of(host, || this.future.poll(cx))
     }
+}
+
+/// Runs `body` with a group of tasks, and returns when the body and all children have ended; see
+/// [`task_group`](kumi_core::group::task_group).
+///
+/// # Cancel safety
+///
+/// A cancel goes to the children at once; when all have cleaned up and ended, the scope that was
+/// cancelled goes on. When this future is dropped from outside, its children are cancelled and clean
+/// up by themselves; the end of the run waits for them.
+///
+/// # Errors
+///
+/// [`GroupError`], with the first error and all others in the order in which they came.
+///
+/// # Panics
+///
+/// When called outside of any runtime; with the first panic of the body or of a child, when all have
+/// ended.
+///
+/// # Examples
+///
+/// ```
+/// # #[cfg(feature = "sim")]
+/// kumi::run_on(kumi::BackendKind::Sim, async {
+///     let sum = kumi::task_group(async |group| {
+///         let a = group.spawn(async { Ok::<_, std::io::Error>(20) });
+///         let b = group.spawn(async { Ok(22) });
+///         Ok(a.await.unwrap() + b.await.unwrap())
+///     });
+///     assert_eq!(sum.await.unwrap(), 42);
+/// });
+/// ```
+#[track_caller]
+pub fn task_group<T, E, B, F>(
+    body: B,
+) -> impl Future<Output = Result<T, GroupError<E>>> + use<T, E, B, F>
+where
+    E: Send + 'static,
+    B: FnOnce(TaskGroup<E>) -> F,
+    F: Future<Output = Result<T, E>>,
+{
+    task_group_with(GroupBuilder::new(), body)
+}
+
+/// [`task_group`] with a limit, or one that supervises; see [`GroupBuilder`].
+///
+/// # Cancel safety
+///
+/// As [`task_group`].
+///
+/// # Errors
+///
+/// As [`task_group`].
+///
+/// # Panics
+///
+/// As [`task_group`].
+#[track_caller]
+pub fn task_group_with<T, E, B, F>(
+    how: GroupBuilder<E>,
+    body: B,
+) -> impl Future<Output = Result<T, GroupError<E>>> + use<T, E, B, F>
+where
+    E: Send + 'static,
+    B: FnOnce(TaskGroup<E>) -> F,
+    F: Future<Output = Result<T, E>>,
+{
+    how.run(&Backend::current(), body)
+}
+
+/// The handle of a [`task_group`].
+pub type TaskGroup<E> = kumi_core::group::TaskGroup<E, Backend>;
+
+/// Runs `future` as a task of its own that goes on although the one who awaits it is cancelled or
+/// dropped; see [`shield`](kumi_core::task::shield).
+///
+/// # Cancel safety
+///
+/// Nothing is lost when an await of `&mut shield` is dropped.
+///
+/// # Panics
+///
+/// When called outside of any runtime; the message names the fix.
+#[track_caller]
+pub fn shield<F>(future: F) -> Shield<F::Output>
+where
+    F: Future<Output: Send + 'static> + Send + 'static,
+{
+    with_runtime!(runtime => task::shield(&runtime, future))
+}
+
+/// [`shield`] for work that can fail: an error that nobody takes is [reported](crate::report), once.
+///
+/// # Cancel safety
+///
+/// As [`shield`].
+///
+/// # Panics
+///
+/// When called outside of any runtime; the message names the fix.
+#[track_caller]
+pub fn try_shield<F, T, E>(future: F) -> TryShield<T, E>
+where
+    F: Future<Output = Result<T, E>> + Send + 'static,
+    T: Send + 'static,
+    E: Display + Send + 'static,
+{
+    with_runtime!(runtime => task::try_shield(&runtime, future))
 }

@@ -48,6 +48,8 @@
 //! | cancel a part of a task | [`CancelScope`], [`cancel_requested`], [`cancelled`] |
 //! | clean up, with awaits, when cancelled | [`finally`], [`on_cancel`], [`bracket`], [`ExitStack`] |
 //! | keep a part from being cut | [`uncancellable`] |
+//! | start tasks that end before you go on | [`task_group`], [`task_group_with`], [`scope`] |
+//! | start work that outlives its awaiter | [`shield`], [`try_shield`] |
 //! | pass values down to child tasks | [`task_local!`] |
 //! | use the network | [`net`] |
 //! | test on every backend | [`#[kumi::test]`](macro@test) |
@@ -86,15 +88,21 @@ pub use kumi_core::cleanup::{
     ExitErrors, ExitFailed, ExitStack, finally, on_cancel, uncancellable,
 };
 pub use kumi_core::combine::{Elapsed, Timeout, YieldNow, yield_now};
+pub use kumi_core::group::{
+    ChildError, ChildHandle, Failure, GroupBuilder, GroupError, ScopeHandle, StartError, Started,
+    scope, scope_send,
+};
 pub use kumi_core::report;
 pub use kumi_core::run::{Interrupted, Runner};
-pub use kumi_core::task::{JoinError, JoinHandle, Task, TaskId, TaskInfo, current_task};
+pub use kumi_core::task::{
+    JoinError, JoinHandle, Shield, Task, TaskId, TaskInfo, TryShield, current_task,
+};
 pub use kumi_core::task_local;
 pub use kumi_macros::{main, test};
 
 pub use ambient::{
-    Hosted, bracket, enter, hosted, now, sleep, sleep_until, spawn, spawn_local, spawn_named,
-    timeout, timeout_at, to_thread,
+    Hosted, TaskGroup, bracket, enter, hosted, now, shield, sleep, sleep_until, spawn, spawn_local,
+    spawn_named, task_group, task_group_with, timeout, timeout_at, to_thread, try_shield,
 };
 pub use backend::{Backend, BackendKind, ChooseError};
 pub use run::{run, run_on, run_with};

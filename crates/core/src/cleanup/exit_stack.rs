@@ -176,9 +176,13 @@ impl ExitStack {
     ///
     /// With the panic of `body`, or the first one of a release, after all have run.
     #[track_caller]
-    pub fn run<T>(
-        body: impl AsyncFnOnce(Self) -> T,
-    ) -> impl Future<Output = Result<T, ExitFailed<T>>> {
+    pub fn run<B, F>(
+        body: B,
+    ) -> impl Future<Output = Result<F::Output, ExitFailed<F::Output>>> + use<B, F>
+    where
+        B: FnOnce(Self) -> F,
+        F: Future,
+    {
         let stack = Self::new();
         async move {
             let errors = Arc::new(Mutex::new(Vec::new()));

@@ -67,6 +67,8 @@ enum Child {
 pub(crate) struct Node {
     /// A cancel of this very scope was asked for.
     requested: AtomicBool,
+    /// A cancel from above, or of this scope, has come by: what is added now is concerned.
+    told: AtomicBool,
     /// Everybody below was woken because of a cancel.
     unwinding: AtomicBool,
     /// Something in `inner` wants the scope's attention besides a request: its deadline has moved.
@@ -107,6 +109,7 @@ impl Node {
     fn with(wall: Wall, region: bool) -> Self {
         Self {
             requested: AtomicBool::new(false),
+            told: AtomicBool::new(false),
             unwinding: AtomicBool::new(false),
             moved: AtomicBool::new(false),
             inner: Mutex::new(Inner {
@@ -128,6 +131,11 @@ impl Node {
     #[inline]
     pub(crate) fn is_requested(&self) -> bool {
         self.requested.load(Ordering::Acquire)
+    }
+
+    /// Whether a cancel concerns the scope, its own or one from above that has come by.
+    pub(crate) fn is_told(&self) -> bool {
+        self.is_requested() || self.told.load(Ordering::Acquire)
     }
 
     /// Whether the scope has ended.
@@ -208,6 +216,9 @@ impl Node {
                         Wall::Hide => continue,
                     }
                 }
+                if !listeners {
+                    node.told.store(true, Ordering::Release);
+                }
                 wakers.extend(inner.waker.take());
                 for (_, child) in &mut inner.children {
                     match child {
@@ -264,8 +275,9 @@ impl Node {
         if let (Some(parent), true) = (parent, change != 0) {
             parent.add_live(change);
         }
-        // What was hidden is in force now: everybody has to look.
-        self.walk();
+        // What was hidden may be in force now: the scope has to look.
+        let waker = self.inner.lock().waker.take();
+        wake_all(waker);
     }
 
     /// Keeps a panic of a clean-up for whoever ends the cancel; a second one is reported.
@@ -317,9 +329,14 @@ impl Node {
 
     // ===== the tree =====
 
-    /// Adds a task of a group; the place is for `remove`.
-    pub(crate) fn add_task(&self, task: Task) -> usize {
-        self.inner.lock().children.insert(Child::Task(task))
+    /// Keeps a place for a task of a group that is about to be made; it is for `remove`.
+    pub(crate) fn keep_place(&self) -> usize {
+        self.inner.lock().children.insert(Child::Listener(None))
+    }
+
+    /// Puts a task of a group in its place.
+    pub(crate) fn add_task(&self, place: usize, task: Task) {
+        self.inner.lock().children[place] = Child::Task(task);
     }
 
     /// Adds somebody who waits for the cancel; the place is for `remove` and `listen`.

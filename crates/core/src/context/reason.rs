@@ -15,6 +15,8 @@ pub enum CancelReason {
     Message(Arc<str>),
     /// Its deadline was reached.
     Deadline,
+    /// A task of its group, or the group's body, failed or panicked.
+    Failure,
     /// Ctrl-C.
     Interrupt,
 }
@@ -25,6 +27,7 @@ impl fmt::Display for CancelReason {
             Self::Requested => "on request",
             Self::Message(text) => text,
             Self::Deadline => "its deadline was reached",
+            Self::Failure => "another task of the group failed",
             Self::Interrupt => "interrupted by Ctrl-C",
         })
     }

@@ -41,6 +41,15 @@ pub(crate) trait Scheduler: AmbientSource + Send + Sync + 'static {
     fn schedule(&self, job: Job);
     fn tasks(&self) -> Option<&Tasks>;
 
+    /// Takes the panic of the task, for whoever owns it; given back if nobody does.
+    fn take_panic(&self, panic: Box<dyn Any + Send>) -> Option<Box<dyn Any + Send>> {
+        Some(panic)
+    }
+
+    /// The task has ended, and nothing is left of it.
+    #[inline]
+    fn ended(&self) {}
+
     /// Whether this thread may touch the future.
     #[inline]
     fn is_home(&self) -> bool {
@@ -243,6 +252,13 @@ impl<S: Scheduler, F: Future> Cell<S, F> {
                 outcome
             }
         };
+        let outcome = match outcome {
+            Outcome::Panicked(panic) => match self.scheduler.take_panic(panic) {
+                Some(panic) => Outcome::Panicked(panic),
+                None => Outcome::Cancelled,
+            },
+            outcome => outcome,
+        };
         // Before anything else that may panic: the dropped future must not be found again.
         // SAFETY: as above; the old content was dropped, so it is overwritten, not dropped.
         self.stage
@@ -432,6 +448,7 @@ impl<S: Scheduler, F: Future> Cell<S, F> {
         if let Some(tasks) = this.scheduler.tasks() {
             drop(tasks.remove(&header));
         }
+        this.scheduler.ended();
     }
 
     /// # Safety
