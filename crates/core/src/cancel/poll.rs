@@ -78,11 +78,11 @@ impl ScopeState {
                 }
             }
             if let Some(node) = &self.node {
+                if node.unwind() {
+                    // They have been told: now they can be polled with that knowledge.
+                    continue;
+                }
                 if node.has_live() {
-                    if node.unwind() {
-                        // They have been told: now they can be polled with that knowledge.
-                        continue;
-                    }
                     if !self.own || seen.outer || !alarms.poll_grace(cx) {
                         return Poll::Pending;
                     }

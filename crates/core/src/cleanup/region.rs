@@ -131,11 +131,9 @@ impl<F: Future, C: CleanUp> Region<F, C> {
                 Err(panic) => break Exit::Panicked(Mutex::new(panic)),
                 Ok((Poll::Pending, seen)) if !seen.outer => return Poll::Pending,
                 Ok((Poll::Pending, _)) => match this.node {
-                    Some(node) if node.has_live() => {
-                        if !node.unwind() {
-                            return Poll::Pending;
-                        }
-                    }
+                    // They have been told: now they can be polled with that knowledge.
+                    Some(node) if node.unwind() => {}
+                    Some(node) if node.has_live() => return Poll::Pending,
                     _ => break Exit::Cancelled,
                 },
             }

@@ -186,7 +186,8 @@ impl Node {
         }
     }
 
-    /// Wakes everybody below, if that was not done before; true if it was done now.
+    /// Wakes everybody below, if that was not done before. True if it was done now and there is
+    /// somebody: then the body is to be polled once more, so that they can act on it.
     ///
     /// For the scope that finds itself cancelled.
     pub(crate) fn unwind(self: &Arc<Self>) -> bool {
@@ -194,7 +195,7 @@ impl Node {
         if first {
             self.walk();
         }
-        first
+        first && !self.inner.lock().children.is_empty()
     }
 
     /// Wakes the scope and everybody below whom a cancel of it concerns, and asks the tasks of its

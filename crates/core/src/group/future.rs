@@ -223,11 +223,11 @@ where
                         return Poll::Pending;
                     }
                     this.shared.cancel_children();
-                    if let Some(node) = this.node.as_ref().filter(|node| node.has_live()) {
-                        if node.unwind() {
-                            continue;
-                        }
-                        return Poll::Pending;
+                    match this.node {
+                        // They have been told: now they can be polled with that knowledge.
+                        Some(node) if node.unwind() => continue,
+                        Some(node) if node.has_live() => return Poll::Pending,
+                        _ => {}
                     }
                 }
             }

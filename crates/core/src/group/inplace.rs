@@ -521,10 +521,10 @@ where
                 if !seen.outer && !node.is_requested() {
                     return Poll::Pending;
                 }
+                if node.unwind() {
+                    continue;
+                }
                 if node.has_live() {
-                    if node.unwind() {
-                        continue;
-                    }
                     return Poll::Pending;
                 }
                 self.as_mut().cut();

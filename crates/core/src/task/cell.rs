@@ -200,7 +200,10 @@ impl<S: Scheduler, F: Future> Cell<S, F> {
                 Poll::Ready(value) => Some(Outcome::Value(value)),
                 Poll::Pending => {
                     let after = self.header.state.asked();
-                    let end = after.abort || after.cancel && !S::DEAF && !self.unwind();
+                    // A request that came during the poll wakes the task once more; those inside who
+                    // wait for one are to see it.
+                    let seen = || cancel || self.header.scope.get().is_none();
+                    let end = after.abort || after.cancel && !S::DEAF && seen() && !self.unwind();
                     end.then_some(Outcome::Cancelled)
                 }
             }
@@ -210,7 +213,7 @@ impl<S: Scheduler, F: Future> Cell<S, F> {
     /// Tells the regions inside that the task is to end; true if there are any.
     fn unwind(&self) -> bool {
         self.header.scope.get().is_some_and(|scope| {
-            scope.unwind();
+            let _ = scope.unwind();
             scope.has_live()
         })
     }
@@ -238,32 +241,32 @@ impl<S: Scheduler, F: Future> Cell<S, F> {
                 }
             });
         }));
-        let (outcome, panic) = match (dropped, outcome) {
-            (Ok(()), outcome) => (outcome, None),
-            (Err(panic), Outcome::Cancelled) => (Outcome::Panicked(panic), None),
-            (Err(panic), outcome) => (outcome, Some(panic)),
-        };
-        let outcome = match (self.end_scope(), outcome) {
-            (None, outcome) => outcome,
-            // The panic of a clean-up that ran because of the cancel.
-            (Some(panic), Outcome::Cancelled) => Outcome::Panicked(panic),
-            (Some(panic), outcome) => {
-                context::report_panic(panic);
-                outcome
-            }
-        };
-        let outcome = match outcome {
-            Outcome::Panicked(panic) => match self.scheduler.take_panic(panic) {
-                Some(panic) => Outcome::Panicked(panic),
-                None => Outcome::Cancelled,
-            },
-            outcome => outcome,
-        };
         // Before anything else that may panic: the dropped future must not be found again.
         // SAFETY: as above; the old content was dropped, so it is overwritten, not dropped.
         self.stage
+            .with_mut(|stage| unsafe { stage.write(Stage::Empty) });
+        // Clean-ups that ran because of the cancel may have kept a panic.
+        let ended = catch_unwind(AssertUnwindSafe(|| self.end_scope()));
+        let mut panics = [dropped.err(), ended.unwrap_or_else(Some)]
+            .into_iter()
+            .flatten();
+        let outcome = match outcome {
+            Outcome::Cancelled => panics.next().map_or(Outcome::Cancelled, Outcome::Panicked),
+            outcome => outcome,
+        };
+        let owned = match outcome {
+            // Its owner may be foreign code, too.
+            Outcome::Panicked(panic) => catch_unwind(AssertUnwindSafe(|| {
+                let left = self.scheduler.take_panic(panic);
+                left.map_or(Outcome::Cancelled, Outcome::Panicked)
+            })),
+            outcome => Ok(outcome),
+        };
+        let outcome = owned.unwrap_or_else(Outcome::Panicked);
+        // SAFETY: the caller has the right to the stage, which is empty.
+        self.stage
             .with_mut(|stage| unsafe { stage.write(Stage::Output(outcome)) });
-        if let Some(panic) = panic {
+        for panic in panics {
             self.report_drop(panic);
         }
     }
