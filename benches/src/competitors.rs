@@ -14,12 +14,16 @@ use kumi_tokio::Tokio;
 
 use crate::measure::Competitor;
 
-const TOKIO: &str = "tokio, current thread";
-const TOKIO_2: &str = "tokio, 2 workers";
+pub(crate) const TOKIO: &str = "tokio, current thread";
+pub(crate) const TOKIO_2: &str = "tokio, 2 workers";
 const SMOL: &str = "smol, 1 thread";
 const SMOL_LOCAL: &str = "smol, LocalExecutor";
 
-fn competitor(name: &'static str, base: &'static str, run: impl FnMut() + 'static) -> Competitor {
+pub(crate) fn competitor(
+    name: &'static str,
+    base: &'static str,
+    run: impl FnMut() + 'static,
+) -> Competitor {
     Competitor {
         name,
         base,
@@ -28,7 +32,7 @@ fn competitor(name: &'static str, base: &'static str, run: impl FnMut() + 'stati
 }
 
 /// What N tasks that return their numbers add up to.
-fn expected(tasks: usize) -> usize {
+pub(crate) fn expected(tasks: usize) -> usize {
     tasks * tasks.saturating_sub(1) / 2
 }
 
@@ -95,13 +99,13 @@ pub(crate) fn yields(tasks: usize, yields: usize) -> io::Result<Vec<Competitor>>
     ])
 }
 
-fn tokio_current_thread() -> io::Result<tokio::runtime::Runtime> {
+pub(crate) fn tokio_current_thread() -> io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
 }
 
-fn tokio_workers() -> io::Result<tokio::runtime::Runtime> {
+pub(crate) fn tokio_workers() -> io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()

@@ -5,6 +5,7 @@
     reason = "the table is the purpose of the program"
 )]
 
+mod cancel;
 mod competitors;
 mod measure;
 
@@ -60,6 +61,29 @@ fn main() -> std::io::Result<()> {
             name,
             units: tasks * yields,
             competitors,
+        });
+    }
+    for (name, count, yields) in [
+        ("timeout, ready", 1_000, 0),
+        ("timeout, yields once", 1_000, 1),
+        ("timeout, yields ten times", 1_000, 10),
+    ] {
+        scenarios.push(Scenario {
+            name,
+            units: count,
+            competitors: cancel::timeouts(count, yields)?,
+        });
+    }
+    scenarios.push(Scenario {
+        name: "poll through a scope",
+        units: 10_000,
+        competitors: cancel::polls(10_000),
+    });
+    for (name, children) in [("group 1 000", 1_000), ("group 10", 10)] {
+        scenarios.push(Scenario {
+            name,
+            units: children,
+            competitors: cancel::groups(children)?,
         });
     }
     for scenario in &mut scenarios {

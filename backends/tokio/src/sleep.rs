@@ -18,12 +18,17 @@ pin_project! {
     pub struct TokioSleep {
         #[pin]
         inner: tokio::time::Sleep,
+        // It was pending at the deadline it has now.
+        waiting: bool,
     }
 }
 
 impl TokioSleep {
     pub(crate) fn new(inner: tokio::time::Sleep) -> Self {
-        Self { inner }
+        Self {
+            inner,
+            waiting: false,
+        }
     }
 }
 
@@ -31,11 +36,15 @@ impl Future for TokioSleep {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        // tokio rounds up to its grain of a millisecond, also what is due already.
-        if tokio::time::Instant::now() >= self.inner.deadline() {
+        let this = self.project();
+        // tokio rounds up to its grain of a millisecond, also what is due already. And it makes a task
+        // that has used its budget up wait, also for a limit that is there to end it.
+        let ask = !*this.waiting || !tokio::task::coop::has_budget_remaining();
+        if ask && tokio::time::Instant::now() >= this.inner.deadline() {
             return Poll::Ready(());
         }
-        self.project().inner.poll(cx)
+        *this.waiting = true;
+        this.inner.poll(cx)
     }
 }
 
@@ -45,6 +54,8 @@ impl Sleep for TokioSleep {
     }
 
     fn reset(self: Pin<&mut Self>, at: Instant) {
-        self.project().inner.reset(at.into());
+        let this = self.project();
+        *this.waiting = false;
+        this.inner.reset(at.into());
     }
 }

@@ -28,10 +28,10 @@ use pin_project_lite::pin_project;
 use crate::runtime::{Ambient, Spawn, Task};
 
 pub(crate) use frame::{
-    Frame, Kind, effective_deadline, enter, enter_poll, enter_scope, is_cancelled, is_cut, is_here,
-    is_outer_due, is_requested, mark_task, node_here, spend, tie_here,
+    Base, Frame, Kind, effective_deadline, enter_cut, enter_poll, enter_scope, is_cancelled,
+    is_cut, is_here, is_outer_due, is_requested, mark_task, node_here, spend, tie_here,
 };
-pub(crate) use node::{Node, Wall, report_panic};
+pub(crate) use node::{Members, Node, Wall, report_panic};
 pub use reason::CancelReason;
 pub use vars::{LocalKey, WithLocal};
 pub(crate) use vars::{Vars, inherit};
@@ -85,7 +85,7 @@ pub fn assert_may_block(what: &str) {
 /// assert!(found);
 /// ```
 pub fn enter_runtime<R: Spawn, T>(runtime: &R, f: impl FnOnce() -> T) -> T {
-    enter(&Frame::runtime(runtime, Kind::Blocking), f)
+    frame::enter_source(runtime, Kind::Blocking, f)
 }
 
 /// Runs `f`, a poll, with `runtime` as the ambient one, in the scopes around it.
@@ -93,7 +93,7 @@ pub fn enter_runtime<R: Spawn, T>(runtime: &R, f: impl FnOnce() -> T) -> T {
 /// For futures that find their runtime by other means than a frame, such as the host's thread-local
 /// handle. See [`within`].
 pub fn enter_poll_of<R: Spawn, T>(runtime: &R, f: impl FnOnce() -> T) -> T {
-    enter(&Frame::runtime(runtime, Kind::Async), f)
+    frame::enter_source(runtime, Kind::Async, f)
 }
 
 /// Makes `runtime` the ambient one around every poll of `future`.
@@ -123,7 +123,7 @@ impl<R: Spawn, F: Future> Future for Within<R, F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        let frame = Frame::runtime(&*this.runtime, Kind::Async);
-        enter_poll(&frame, || this.future.poll(cx))
+        let poll = || this.future.poll(cx);
+        frame::with_budget(|| frame::enter_source(&*this.runtime, Kind::Async, poll))
     }
 }

@@ -11,7 +11,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use crate::context::{self, Frame, Node, Wall};
+use crate::context::{self, Node, Wall};
 
 /// What ends a scope from within itself.
 pub(crate) trait Alarms {
@@ -86,7 +86,7 @@ impl ScopeState {
                     if !self.own || seen.outer || !alarms.poll_grace(cx) {
                         return Poll::Pending;
                     }
-                    context::enter(&Frame::cut(), || body.set(None));
+                    context::enter_cut(|| body.set(None));
                 }
             }
             if seen.outer {

@@ -189,12 +189,14 @@ impl fmt::Debug for DebugSleep {
 
 impl Timers {
     /// Learns the deadline, at the first poll.
+    #[inline]
     fn begin(&mut self) {
-        self.deadline = match std::mem::take(&mut self.when) {
+        self.deadline = match self.when {
             When::Never => return,
             When::At(at) => Some(at),
             When::After(limit) => Some(deadline_after(now(), limit)),
         };
+        self.when = When::Never;
     }
 
     /// Moves the deadline.
@@ -249,6 +251,7 @@ const NO_CLOCK: &str = "a `CancelScope` with a deadline or a grace period needs 
 impl<F: Future> Future for Scoped<F> {
     type Output = Result<F::Output, Cancelled>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         if let Some(node) = &this.state.node {

@@ -45,19 +45,85 @@ enum Slot<'a> {
     Through,
 }
 
-/// What surrounds a poll; lives on the stack of whoever polls.
-pub(crate) struct Frame<'a> {
-    outer: *const Frame<'static>,
+/// What frames inside of one another have in common; on the stack, like them.
+#[derive(Clone, Copy)]
+pub(crate) struct Base<'a> {
     source: Option<&'a dyn AmbientSource>,
     task: Option<&'a NonNull<Header>>,
     vars: Option<&'a Vars>,
     kind: Kind,
+    /// The grace period of a scope is over, and its body is being dropped.
+    cut: bool,
+}
+
+impl<'a> Base<'a> {
+    /// That of a poll of `task`, whose runtime is found through `source`.
+    #[inline]
+    pub(crate) fn task(
+        source: &'a dyn AmbientSource,
+        task: &'a NonNull<Header>,
+        kind: Kind,
+    ) -> Self {
+        Self {
+            source: Some(source),
+            task: Some(task),
+            vars: header::deref(task).vars.as_ref(),
+            kind,
+            cut: false,
+        }
+    }
+
+    /// That of code in no frame at all.
+    const NOWHERE: Self = Self {
+        source: None,
+        task: None,
+        vars: None,
+        kind: Kind::Async,
+        cut: false,
+    };
+}
+
+/// Runs `f` with another base than here: what `change` makes of a copy. No new scope.
+fn enter_changed<'a, T>(change: impl FnOnce(&mut Base<'a>), f: impl FnOnce() -> T) -> T {
+    // SAFETY: invariant 1. The copy does not outlive this call, and what it refers to is alive as long
+    // as the frame that is current now, so as long as this call lasts.
+    let around = unsafe { current().as_ref() };
+    let base = around.and_then(|frame| frame.base);
+    let mut base = base.copied().unwrap_or(Base::NOWHERE);
+    change(&mut base);
+    enter(&Frame::through(&base), f)
+}
+
+/// Runs `f` with the runtime that `source` finds; it belongs to no task.
+pub(crate) fn enter_source<T>(source: &dyn AmbientSource, kind: Kind, f: impl FnOnce() -> T) -> T {
+    enter_changed(
+        |base| {
+            base.source = Some(source);
+            base.task = None;
+            base.kind = kind;
+        },
+        f,
+    )
+}
+
+/// Runs `f` with `vars` in force.
+pub(crate) fn enter_vars<T>(vars: &Vars, f: impl FnOnce() -> T) -> T {
+    enter_changed(|base| base.vars = Some(vars), f)
+}
+
+/// Runs `f`, which drops something because a grace period is over.
+pub(crate) fn enter_cut<T>(f: impl FnOnce() -> T) -> T {
+    enter_changed(|base| base.cut = true, f)
+}
+
+/// What surrounds a poll; lives on the stack of whoever polls.
+pub(crate) struct Frame<'a> {
+    outer: *const Frame<'static>,
+    base: Option<&'a Base<'a>>,
     /// What stands between this scope and those around it.
     wall: Wall,
     /// A cancel is in force here.
     cancelled: Cell<bool>,
-    /// The grace period of a scope is over, and its body is being dropped.
-    cut: bool,
     /// The time at which this scope is due by itself.
     deadline: Option<Instant>,
     slot: Slot<'a>,
@@ -71,48 +137,28 @@ pub(crate) struct Seen {
 }
 
 impl<'a> Frame<'a> {
-    /// The frame of a poll of `task`, whose runtime is found through `source`.
+    /// The frame of a poll of a task: a scope with nothing around it.
     #[inline]
-    pub(crate) fn task(
-        source: &'a dyn AmbientSource,
-        task: &'a NonNull<Header>,
-        kind: Kind,
-        cancelled: bool,
-    ) -> Self {
+    pub(crate) fn task(base: &'a Base<'a>, task: &'a NonNull<Header>, cancelled: bool) -> Self {
         Self {
             outer: ptr::null(),
-            source: Some(source),
-            task: Some(task),
-            vars: header::deref(task).vars.as_ref(),
-            kind,
+            base: Some(base),
             wall: Wall::None,
             cancelled: Cell::new(cancelled),
-            cut: false,
             deadline: None,
             slot: Slot::Task(task),
         }
     }
 
-    /// A frame that only says where the runtime is. A poll stays in the scopes around it, a closure
-    /// is in none.
+    /// A frame that is no scope. A poll stays in the scopes around it, a closure is in none.
     #[inline]
-    pub(crate) fn runtime(source: &'a dyn AmbientSource, kind: Kind) -> Self {
+    fn through(base: &'a Base<'a>) -> Self {
         let mut frame = Self::inside(Slot::Through, Wall::None, false, None);
-        frame.source = Some(source);
-        frame.task = None;
-        frame.kind = kind;
-        if kind == Kind::Blocking {
+        frame.base = Some(base);
+        if base.kind == Kind::Blocking {
             frame.outer = ptr::null();
             frame.cancelled = Cell::new(false);
         }
-        frame
-    }
-
-    /// A frame with `vars`, otherwise as the one around it.
-    #[inline]
-    pub(crate) fn vars(vars: &'a Vars) -> Self {
-        let mut frame = Self::inside(Slot::Through, Wall::None, false, None);
-        frame.vars = Some(vars);
         frame
     }
 
@@ -126,23 +172,12 @@ impl<'a> Frame<'a> {
         let above = wall == Wall::None && around.is_some_and(|frame| frame.cancelled.get());
         Self {
             outer,
-            source: around.and_then(|frame| frame.source),
-            task: around.and_then(|frame| frame.task),
-            vars: around.and_then(|frame| frame.vars),
-            kind: around.map_or(Kind::Async, |frame| frame.kind),
+            base: around.and_then(|frame| frame.base),
             wall,
             cancelled: Cell::new(own || above),
-            cut: around.is_some_and(|frame| frame.cut),
             deadline,
             slot,
         }
-    }
-
-    /// A frame in which something is dropped because a grace period is over.
-    pub(crate) fn cut() -> Self {
-        let mut frame = Self::inside(Slot::Through, Wall::None, false, None);
-        frame.cut = true;
-        frame
     }
 
     /// The frame around this one, if it is in the same task.
@@ -294,6 +329,19 @@ pub(crate) fn enter_poll<T>(frame: &Frame<'_>, f: impl FnOnce() -> T) -> T {
     f()
 }
 
+/// Runs `f`, a poll of what is no task, with a fresh budget.
+pub(crate) fn with_budget<T>(f: impl FnOnce() -> T) -> T {
+    /// Puts the budget back.
+    struct Restore(u32);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            let _ = CURRENT.try_with(|current| current.budget.set(self.0));
+        }
+    }
+    let _restore = CURRENT.try_with(|current| Restore(current.budget.replace(BUDGET)));
+    f()
+}
+
 /// Takes one from the budget of the task that is being polled; false if it is used up.
 ///
 /// Outside of Kumi's tasks there is no budget: it is never used up.
@@ -313,7 +361,7 @@ pub(crate) fn spend() -> bool {
 ///
 /// `node` is the scope's node, if it has one; afterwards, also if `f` panics, it has one if somebody
 /// inside needed it.
-#[inline]
+#[inline(always)]
 pub(crate) fn enter_scope<T>(
     node: &mut Option<Arc<Node>>,
     wall: Wall,
@@ -351,24 +399,30 @@ pub(super) fn with_frame<T>(f: impl FnOnce(Option<&Frame<'_>>) -> T) -> T {
     f(unsafe { current.as_ref() })
 }
 
+/// Lends what the frames here have in common to `f`.
+#[inline]
+fn with_base<T>(f: impl FnOnce(Option<&Base<'_>>) -> T) -> T {
+    with_frame(|frame| f(frame.and_then(|frame| frame.base)))
+}
+
 /// Lends what finds the runtime to `f`.
 pub(super) fn with_source<T>(f: impl FnOnce(Option<&dyn AmbientSource>) -> T) -> T {
-    with_frame(|frame| f(frame.and_then(|frame| frame.source)))
+    with_base(|base| f(base.and_then(|base| base.source)))
 }
 
 /// Lends the variables that are set here to `f`.
 pub(super) fn with_vars<T>(f: impl FnOnce(Option<&Vars>) -> T) -> T {
-    with_frame(|frame| f(frame.and_then(|frame| frame.vars)))
+    with_base(|base| f(base.and_then(|base| base.vars)))
 }
 
 /// Lends the task that is being polled to `f`.
 pub(super) fn with_task<T>(f: impl FnOnce(Option<&NonNull<Header>>) -> T) -> T {
-    with_frame(|frame| f(frame.and_then(|frame| frame.task)))
+    with_base(|base| f(base.and_then(|base| base.task)))
 }
 
 /// The kind of the code that runs; none outside of frames.
 pub(super) fn kind() -> Option<Kind> {
-    with_frame(|frame| frame.map(|frame| frame.kind))
+    with_base(|base| base.map(|base| base.kind))
 }
 
 /// Whether a cancel is in force where the code that runs right now is.
@@ -384,7 +438,7 @@ pub(crate) fn is_requested() -> bool {
 
 /// Whether what is being dropped is so because a grace period is over.
 pub(crate) fn is_cut() -> bool {
-    with_frame(|frame| frame.is_some_and(|frame| frame.cut))
+    with_base(|base| base.is_some_and(|base| base.cut))
 }
 
 /// Whether a scope around the current one is due at `now` by its own deadline.

@@ -27,7 +27,8 @@
 //! [`CancelScope`]: crate::cancel::CancelScope
 
 use std::any::Any;
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, OnceLock, Weak};
 use std::task::Waker;
 use std::time::Instant;
 
@@ -56,14 +57,17 @@ pub(crate) enum Wall {
 enum Child {
     /// A scope inside.
     Scope(Arc<Node>),
-    /// A task of a group.
-    Task(Task),
     /// Somebody who waits for the cancel, until woken.
     Listener(Option<Waker>),
 }
 
+/// The tasks that belong to a scope: those of a group.
+pub(crate) trait Members: Send + Sync {
+    /// Adds those that are alive to `list`.
+    fn list(&self, list: &mut Vec<Task>);
+}
+
 /// The shared record of a scope.
-#[derive(Debug)]
 pub(crate) struct Node {
     /// A cancel of this very scope was asked for.
     requested: AtomicBool,
@@ -73,10 +77,11 @@ pub(crate) struct Node {
     unwinding: AtomicBool,
     /// Something in `inner` wants the scope's attention besides a request: its deadline has moved.
     moved: AtomicBool,
+    /// The group whose scope it is.
+    members: OnceLock<Weak<dyn Members>>,
     inner: Mutex<Inner>,
 }
 
-#[derive(Debug)]
 struct Inner {
     wall: Wall,
     /// Counted in its parent for its own sake.
@@ -112,6 +117,7 @@ impl Node {
             told: AtomicBool::new(false),
             unwinding: AtomicBool::new(false),
             moved: AtomicBool::new(false),
+            members: OnceLock::new(),
             inner: Mutex::new(Inner {
                 wall,
                 region,
@@ -195,7 +201,7 @@ impl Node {
         if first {
             self.walk();
         }
-        first && !self.inner.lock().children.is_empty()
+        first && (self.members.get().is_some() || !self.inner.lock().children.is_empty())
     }
 
     /// Wakes the scope and everybody below whom a cancel of it concerns, and asks the tasks of its
@@ -207,7 +213,6 @@ impl Node {
         // A node, and whether only those below it who listen are concerned.
         let mut next = vec![(Arc::clone(self), false)];
         while let Some((node, mut listeners)) = next.pop() {
-            let mut tasks = Vec::new();
             {
                 let mut inner = node.inner.lock();
                 if !Arc::ptr_eq(&node, self) {
@@ -224,11 +229,14 @@ impl Node {
                 for (_, child) in &mut inner.children {
                     match child {
                         Child::Scope(scope) => next.push((Arc::clone(scope), listeners)),
-                        Child::Task(task) if !listeners => tasks.push(task.clone()),
-                        Child::Task(_) => {}
                         Child::Listener(waker) => wakers.extend(waker.take()),
                     }
                 }
+            }
+            let members = node.members.get().filter(|_| !listeners);
+            let mut tasks = Vec::new();
+            if let Some(group) = members.and_then(Weak::upgrade) {
+                group.list(&mut tasks);
             }
             for task in tasks {
                 if task.request() {
@@ -330,14 +338,10 @@ impl Node {
 
     // ===== the tree =====
 
-    /// Keeps a place for a task of a group that is about to be made; it is for `remove`.
-    pub(crate) fn keep_place(&self) -> usize {
-        self.inner.lock().children.insert(Child::Listener(None))
-    }
-
-    /// Puts a task of a group in its place.
-    pub(crate) fn add_task(&self, place: usize, task: Task) {
-        self.inner.lock().children[place] = Child::Task(task);
+    /// Says whose scope it is.
+    pub(crate) fn set_members(&self, members: Weak<dyn Members>) {
+        let first = self.members.set(members);
+        debug_assert!(first.is_ok(), "a scope is that of one group");
     }
 
     /// Adds somebody who waits for the cancel; the place is for `remove` and `listen`.
@@ -472,6 +476,14 @@ impl Node {
                 None => return,
             }
         }
+    }
+}
+
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Node")
+            .field("requested", &self.is_requested())
+            .finish_non_exhaustive()
     }
 }
 

@@ -17,7 +17,7 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
-use super::frame::{self, Frame};
+use super::frame;
 
 /// The values in force: the innermost, and through it the others.
 pub(crate) type Vars = Arc<Var>;
@@ -133,7 +133,7 @@ impl<T: Send + Sync + 'static> LocalKey<T> {
     /// Calls `f` with `value` in force for this key, also in the tasks that it spawns.
     pub fn sync_scope<O>(&'static self, value: T, f: impl FnOnce() -> O) -> O {
         let vars = self.link(value);
-        frame::enter(&Frame::vars(&vars), f)
+        frame::enter_vars(&vars, f)
     }
 
     /// Lends the value to `f`.
@@ -196,6 +196,6 @@ impl<F: Future> Future for WithLocal<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        frame::enter(&Frame::vars(this.vars), || this.future.poll(cx))
+        frame::enter_vars(this.vars, || this.future.poll(cx))
     }
 }

@@ -21,7 +21,6 @@ use crate::task::{JoinHandle, Scheduler};
 /// The scheduler of a child: the group's runtime, and the group, which learns of its end.
 pub(super) struct Member<E, R> {
     pub(super) group: Arc<Shared<E, R>>,
-    pub(super) place: usize,
     pub(super) background: bool,
 }
 
@@ -47,8 +46,8 @@ impl<E: Send + 'static, R: Spawn> Scheduler for Member<E, R> {
         None
     }
 
-    fn ended(&self) {
-        self.group.ended(self.place, self.background);
+    fn ended(&self, place: u32) {
+        self.group.ended(place, self.background);
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
@@ -142,6 +142,8 @@ impl<E: Send + 'static> GroupBuilder<E> {
             location,
         );
         let shared = Arc::new(shared);
+        let members: Weak<Shared<E, R>> = Arc::downgrade(&shared);
+        node.set_members(members);
         let body = body(TaskGroup {
             shared: Arc::clone(&shared),
         });

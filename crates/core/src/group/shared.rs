@@ -9,13 +9,15 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
 
+use slab::Slab;
+
 use super::child::{ChildBuilder, ChildFuture, ChildHandle, Link, Member};
 use super::error::{CLOSED, Closed, Failure, GroupError};
 use super::start::{Start, Started};
-use crate::context::{CancelReason, Node, report_panic};
+use crate::context::{CancelReason, Members, Node, report_panic};
 use crate::loom::{AtomicWaker, Mutex};
 use crate::report::{Report, report};
-use crate::runtime::{AnyRuntime, Header, Job, Spawn, TaskInfo};
+use crate::runtime::{AnyRuntime, Header, Job, Spawn, Task, TaskInfo};
 use crate::task::allocate;
 
 /// Told of the failures of children by a group that supervises them.
@@ -40,7 +42,9 @@ struct Inner<E> {
     background: usize,
     /// Children that have been given to the runtime and have not ended.
     in_flight: usize,
-    /// Children that wait for their turn.
+    /// The children that are alive.
+    children: Slab<Task>,
+    /// Those of them that wait for their turn.
     queue: VecDeque<Job>,
     /// The group only waits for its children any more.
     waiting: bool,
@@ -129,6 +133,7 @@ impl<E, R> Shared<E, R> {
                 foreground: 0,
                 background: 0,
                 in_flight: 0,
+                children: Slab::new(),
                 queue: VecDeque::new(),
                 waiting: false,
                 cancelled: false,
@@ -232,15 +237,17 @@ impl<E: Send + 'static, R: Spawn> Shared<E, R> {
         }
         let member = Member {
             group: Arc::clone(self),
-            place: self.node.keep_place(),
             background,
         };
-        let place = member.place;
         let (job, header) = allocate(member, info, future);
-        self.node.add_task(place, job.task());
-        // Listed first, then the look: whoever cancels afterwards finds the child.
+        let task = job.task();
         let (now, cancelled) = {
             let mut inner = self.inner.lock();
+            // Listed first, then the look: whoever cancels afterwards finds the child.
+            let entry = inner.children.vacant_entry();
+            let place = entry.key().try_into();
+            task.set_place(place.expect("a group has room for four thousand million children"));
+            entry.insert(task);
             let cancelled = inner.cancelled || self.node.is_told();
             if cancelled || inner.in_flight < self.limit {
                 inner.in_flight += 1;
@@ -260,18 +267,19 @@ impl<E: Send + 'static, R: Spawn> Shared<E, R> {
     }
 
     /// A child has ended.
-    pub(super) fn ended(&self, place: usize, background: bool) {
-        self.node.remove(place);
-        let (next, wake) = {
+    pub(super) fn ended(&self, place: u32, background: bool) {
+        let (child, next, wake) = {
             let mut inner = self.inner.lock();
+            let child = inner.children.try_remove(place as usize);
             *inner.count(background) -= 1;
             let next = inner.queue.pop_front();
             if next.is_none() {
                 inner.in_flight -= 1;
             }
             let wake = inner.waiting && inner.foreground == 0;
-            (next, wake)
+            (child, next, wake)
         };
+        drop(child);
         if let Some(job) = next {
             if self.node.is_told() {
                 // Whoever cancels may not have come to this one yet: it is not to be polled.
@@ -330,6 +338,13 @@ impl<E: Send + 'static, R: Spawn> Shared<E, R> {
             panic: inner.panic.take(),
             cut: inner.cut,
         }
+    }
+}
+
+impl<E: Send, R: Send + Sync> Members for Shared<E, R> {
+    fn list(&self, list: &mut Vec<Task>) {
+        let inner = self.inner.lock();
+        list.extend(inner.children.iter().map(|(_, task)| task.clone()));
     }
 }
 

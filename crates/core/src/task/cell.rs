@@ -23,11 +23,12 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::ptr::NonNull;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
 use super::home::Home;
 use super::{JoinError, recycle};
-use crate::context::{self, Frame, Kind};
+use crate::context::{self, Base, Frame, Kind};
 use crate::loom::{UnsafeCell, assert_unlocked};
 use crate::report::{Report, report};
 use crate::runtime::{AmbientSource, Header, Job, Spawn, Task, TaskInfo, Tasks, VTable};
@@ -46,9 +47,11 @@ pub(crate) trait Scheduler: AmbientSource + Send + Sync + 'static {
         Some(panic)
     }
 
-    /// The task has ended, and nothing is left of it.
+    /// The task, whose place in its owner's list is `place`, has ended, and nothing is left of it.
     #[inline]
-    fn ended(&self) {}
+    fn ended(&self, place: u32) {
+        let _ = place;
+    }
 
     /// Whether this thread may touch the future.
     #[inline]
@@ -360,7 +363,8 @@ impl<S: Scheduler, F: Future> Cell<S, F> {
         let this = unsafe { Self::of(header) };
         assert_unlocked();
         let cancel = !S::DEAF && this.header.state.asked().cancel;
-        let frame = Frame::task(&this.scheduler, &header, S::KIND, cancel);
+        let base = Base::task(&this.scheduler, &header, S::KIND);
+        let frame = Frame::task(&base, &header, cancel);
         context::enter_poll(&frame, || {
             // SAFETY: the caller has the right to the future.
             let step = catch_unwind(AssertUnwindSafe(|| unsafe { this.step(cx, cancel) }));
@@ -389,9 +393,10 @@ impl<S: Scheduler, F: Future> Cell<S, F> {
                 task: this.header.info.clone(),
             });
         }
-        let frame = Frame::task(&this.scheduler, &header, S::KIND, true);
+        let base = Base::task(&this.scheduler, &header, S::KIND);
+        let frame = Frame::task(&base, &header, true);
         // SAFETY: the caller has the right to the future.
-        context::enter(&frame, || unsafe { this.settle(Outcome::Cancelled) });
+        context::enter_poll(&frame, || unsafe { this.settle(Outcome::Cancelled) });
     }
 
     /// # Safety
@@ -451,7 +456,9 @@ impl<S: Scheduler, F: Future> Cell<S, F> {
         if let Some(tasks) = this.scheduler.tasks() {
             drop(tasks.remove(&header));
         }
-        this.scheduler.ended();
+        // The owner set it before the job was first scheduled.
+        this.scheduler
+            .ended(this.header.place.load(Ordering::Relaxed));
     }
 
     /// # Safety

@@ -64,6 +64,8 @@ pub(crate) struct Header {
     host_waker: UnsafeCell<Option<Waker>>,
     /// The task's place in the table of live tasks, core's or the backend's own.
     pub(crate) tag: AtomicU32,
+    /// The task's place in its group's list of children.
+    pub(crate) place: AtomicU32,
     pub(crate) info: TaskInfo,
     /// The task as a scope, once somebody inside needs it.
     pub(crate) scope: OnceLock<Arc<Node>>,
@@ -83,6 +85,7 @@ impl Header {
             join_waker: UnsafeCell::new(None),
             host_waker: UnsafeCell::new(None),
             tag: AtomicU32::new(u32::MAX),
+            place: AtomicU32::new(u32::MAX),
             info,
             scope: OnceLock::new(),
             vars: context::inherit(),

@@ -176,6 +176,11 @@ impl Task {
         header::abort(self.0)
     }
 
+    /// Sets the task's place in its group's list of children.
+    pub(crate) fn set_place(&self, place: u32) {
+        self.header().place.store(place, Ordering::Relaxed);
+    }
+
     /// Asks the task itself to end, and nobody inside of it.
     pub(crate) fn request(&self) -> bool {
         header::request(self.0)

@@ -1,0 +1,184 @@
+//! Who takes part where something can be cancelled: timeouts, scopes, groups.
+
+use std::future::{Future, poll_fn};
+use std::hint::black_box;
+use std::io;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use kumi_core::cancel::CancelScope;
+use kumi_core::combine::{timeout, yield_now};
+use kumi_core::group::{TaskGroup, task_group};
+use kumi_core::runtime::{Owned, Runtime};
+use kumi_core::task::SpawnExt;
+use kumi_loop::Loop;
+use kumi_smol::Smol;
+use kumi_tokio::Tokio;
+
+use crate::competitors::{
+    TOKIO, TOKIO_2, competitor, expected, tokio_current_thread, tokio_workers,
+};
+use crate::measure::Competitor;
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// A limit around a future that yields so many times.
+pub(crate) fn timeouts(count: usize, yields: usize) -> io::Result<Vec<Competitor>> {
+    let tokio = tokio_current_thread()?;
+    let native = move || {
+        let task = async move {
+            for _ in 0..count {
+                let limited = tokio::time::timeout(LIMIT, tokio_yields(yields));
+                black_box(limited.await).expect("there is time");
+            }
+        };
+        let joined = tokio.block_on(async { tokio::spawn(task).await });
+        joined.expect("the task ends well");
+    };
+    Ok(vec![
+        competitor(TOKIO, TOKIO, native),
+        competitor(
+            "kumi on tokio, current thread",
+            TOKIO,
+            kumi_timeouts(Tokio::current_thread()?, count, move || {
+                tokio_yields(yields)
+            }),
+        ),
+        competitor(
+            "kumi on loop",
+            TOKIO,
+            kumi_timeouts(Loop::new()?, count, move || kumi_yields(yields)),
+        ),
+        competitor(
+            "kumi on smol, 1 thread",
+            TOKIO,
+            kumi_timeouts(Smol::current_thread(), count, move || kumi_yields(yields)),
+        ),
+    ])
+}
+
+async fn tokio_yields(yields: usize) {
+    for _ in 0..yields {
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn kumi_yields(yields: usize) {
+    for _ in 0..yields {
+        yield_now().await;
+    }
+}
+
+fn kumi_timeouts<R: Runtime, F: Future + Send>(
+    runtime: Owned<R>,
+    count: usize,
+    body: impl Fn() -> F + Clone + Send + Sync + 'static,
+) -> impl FnMut() + 'static {
+    move || {
+        let (rt, body) = (runtime.handle(), body.clone());
+        let task = runtime.spawn(async move {
+            for _ in 0..count {
+                let limited = timeout(&rt, LIMIT, body());
+                black_box(limited.await).expect("there is time");
+            }
+        });
+        runtime.block_on(task).expect("the task ends well");
+    }
+}
+
+/// One future that is pending, polled so many times: bare, and through scopes.
+pub(crate) fn polls(count: usize) -> Vec<Competitor> {
+    const BARE: &str = "bare";
+    let bare = move || poll_often(pin!(poll_fn(pending)), count);
+    let scope = move || poll_often(pin!(CancelScope::new().run(poll_fn(pending))), count);
+    let three = move || {
+        let inner = CancelScope::new().run(poll_fn(pending));
+        let middle = CancelScope::new().run(inner);
+        poll_often(pin!(CancelScope::new().run(middle)), count);
+    };
+    vec![
+        competitor(BARE, BARE, bare),
+        competitor("kumi: a scope", BARE, scope),
+        competitor("kumi: three scopes", BARE, three),
+    ]
+}
+
+fn pending(cx: &mut Context<'_>) -> Poll<()> {
+    black_box(cx);
+    Poll::Pending
+}
+
+fn poll_often<F: Future>(mut future: Pin<&mut F>, count: usize) {
+    let mut cx = Context::from_waker(Waker::noop());
+    for _ in 0..count {
+        assert!(black_box(future.as_mut()).poll(&mut cx).is_pending());
+    }
+}
+
+/// N children that yield once, in a group; their numbers added up.
+pub(crate) fn groups(children: usize) -> io::Result<Vec<Competitor>> {
+    Ok(vec![
+        competitor(TOKIO, TOKIO, join_set(tokio_current_thread()?, children)),
+        competitor(
+            "kumi on tokio, current thread",
+            TOKIO,
+            kumi_group(Tokio::current_thread()?, children),
+        ),
+        competitor(TOKIO_2, TOKIO_2, join_set(tokio_workers()?, children)),
+        competitor(
+            "kumi on tokio, 2 workers",
+            TOKIO_2,
+            kumi_group(Tokio::workers(2)?, children),
+        ),
+        competitor(
+            "kumi on smol, 1 thread",
+            TOKIO,
+            kumi_group(Smol::current_thread(), children),
+        ),
+        competitor("kumi on loop", TOKIO, kumi_group(Loop::new()?, children)),
+    ])
+}
+
+fn join_set(runtime: tokio::runtime::Runtime, children: usize) -> impl FnMut() + 'static {
+    move || {
+        let sum = runtime.block_on(async {
+            let mut set = tokio::task::JoinSet::new();
+            for number in 0..children {
+                set.spawn(async move {
+                    tokio::task::yield_now().await;
+                    number
+                });
+            }
+            let mut sum = 0;
+            while let Some(number) = set.join_next().await {
+                sum += number.expect("the child ends well");
+            }
+            sum
+        });
+        assert_eq!(sum, expected(children));
+    }
+}
+
+fn kumi_group<R: Runtime>(runtime: Owned<R>, children: usize) -> impl FnMut() + 'static {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    let rt = runtime.handle();
+    move || {
+        let sum = Arc::new(AtomicUsize::new(0));
+        let total = Arc::clone(&sum);
+        let group = task_group(&rt, async move |group: TaskGroup<(), R>| {
+            for number in 0..children {
+                let total = Arc::clone(&total);
+                drop(group.spawn(async move {
+                    yield_now().await;
+                    total.fetch_add(number, Ordering::Relaxed);
+                    Ok(())
+                }));
+            }
+            Ok(())
+        });
+        runtime.block_on(group).expect("nothing fails");
+        assert_eq!(sum.load(Ordering::Relaxed), expected(children));
+    }
+}
