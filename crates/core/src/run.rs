@@ -26,6 +26,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use crate::cancel::{Alarms, Ended, ScopeState};
+use crate::context::Wall;
 use crate::report::{Report, report};
 use crate::runtime::{Runtime, Task};
 use root::Root;
@@ -182,7 +183,7 @@ struct End<'a, R: Runtime> {
 }
 
 impl<R: Runtime> Alarms for End<'_, R> {
-    fn poll_due(&mut self, _: &mut Context<'_>) -> bool {
+    fn poll_due(&mut self, _: Wall, _: &mut Context<'_>) -> bool {
         false
     }
 

@@ -16,7 +16,9 @@ use crate::context::{self, Node, Wall};
 /// What ends a scope from within itself.
 pub(crate) trait Alarms {
     /// Whether the scope is due by itself; asked when its body is pending and no cancel is in force.
-    fn poll_due(&mut self, cx: &mut Context<'_>) -> bool;
+    ///
+    /// If a scope around it is due as well, that one reports, unless `wall` keeps its cancel out.
+    fn poll_due(&mut self, wall: Wall, cx: &mut Context<'_>) -> bool;
 
     /// Whether the regions inside have had time enough; asked while the scope waits for them.
     fn poll_grace(&mut self, _: &mut Context<'_>) -> bool {
@@ -69,7 +71,7 @@ impl ScopeState {
             }
             self.own |= self.node.as_ref().is_some_and(|node| node.is_requested());
             if !self.own && !seen.outer {
-                if !alarms.poll_due(cx) {
+                if !alarms.poll_due(wall, cx) {
                     return Poll::Pending;
                 }
                 self.own = true;

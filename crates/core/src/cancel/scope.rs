@@ -212,7 +212,7 @@ impl Timers {
 }
 
 impl Alarms for Timers {
-    fn poll_due(&mut self, cx: &mut Context<'_>) -> bool {
+    fn poll_due(&mut self, wall: Wall, cx: &mut Context<'_>) -> bool {
         let Some(deadline) = self.deadline else {
             return false;
         };
@@ -220,7 +220,7 @@ impl Alarms for Timers {
             let sleep = self.sleep.get_or_insert_with(|| sleep_until(deadline));
             self.due = sleep.0.as_mut().poll(cx).is_ready();
         }
-        self.due && !context::is_outer_due(now())
+        self.due && (wall != Wall::None || !context::is_outer_due(now()))
     }
 
     fn poll_grace(&mut self, cx: &mut Context<'_>) -> bool {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use pin_project_lite::pin_project;
 
 use crate::cancel::{Alarms, Ended, ScopeState};
-use crate::context;
+use crate::context::{self, Wall};
 use crate::runtime::{Clock, Sleep};
 use crate::util::deadline_after;
 
@@ -164,7 +164,7 @@ struct Alarm<'a, C: Clock> {
 
 impl<C: Clock> Alarms for Alarm<'_, C> {
     #[inline]
-    fn poll_due(&mut self, cx: &mut Context<'_>) -> bool {
+    fn poll_due(&mut self, _: Wall, cx: &mut Context<'_>) -> bool {
         let Some(deadline) = self.deadline else {
             return false;
         };
