@@ -3,7 +3,9 @@
 //! All on the standard library alone, so that nothing here leans on what is being checked; and none
 //! of them waits for real time.
 
+mod foreign;
 mod gate;
+mod log;
 mod manual;
 mod thread;
 mod token;
@@ -21,7 +23,9 @@ use kumi_core::combine::yield_now;
 use kumi_core::runtime::Spawn;
 use kumi_core::task::{JoinError, SpawnExt};
 
+pub(crate) use foreign::{both, either, unordered};
 pub(crate) use gate::{Gate, Slot};
+pub(crate) use log::Log;
 pub(crate) use manual::Manual;
 pub(crate) use thread::{park_on, thread};
 pub(crate) use token::{Token, Witness, hold, token};

@@ -3,25 +3,46 @@
 //! Task numbers are unique in the process, so cases that run beside each other do not disturb each
 //! other.
 
+use std::future::Future;
 use std::sync::{Mutex, Once};
+use std::thread::{self, ThreadId};
 
 use kumi_core::report::{self, Report};
 use kumi_core::runtime::{TaskId, TaskInfo};
 
 use crate::probe::lock;
 
-static SEEN: Mutex<Vec<Report>> = Mutex::new(Vec::new());
+static SEEN: Mutex<Vec<(ThreadId, Report)>> = Mutex::new(Vec::new());
 
 /// Takes the hook over, once.
 pub(crate) fn install() {
     static INSTALLED: Once = Once::new();
-    INSTALLED.call_once(|| report::set_hook(|report| lock(&SEEN).push(report.clone())));
+    INSTALLED.call_once(|| {
+        report::set_hook(|report| lock(&SEEN).push((thread::current().id(), report.clone())));
+    });
 }
 
 /// Returns what was reported about the task, in order.
 pub(crate) fn of(id: TaskId) -> Vec<Report> {
-    let about = |report: &&Report| task(report).is_some_and(|task| task.id() == id);
-    lock(&SEEN).iter().filter(about).cloned().collect()
+    let about = |report: &Report| task(report).is_some_and(|task| task.id() == id);
+    let seen = lock(&SEEN);
+    let of = seen.iter().filter(|(_, report)| about(report));
+    of.map(|(_, report)| report.clone()).collect()
+}
+
+/// Returns what was reported on this thread while `f` ran.
+///
+/// For what happens on the thread of the case, which no other case uses.
+pub(crate) async fn during<T>(f: impl Future<Output = T>) -> (T, Vec<Report>) {
+    let here = thread::current().id();
+    let seen = || {
+        let seen = lock(&SEEN);
+        let here = seen.iter().filter(|(thread, _)| *thread == here);
+        here.map(|(_, report)| report.clone()).collect::<Vec<_>>()
+    };
+    let before = seen().len();
+    let value = f.await;
+    (value, seen().split_off(before))
 }
 
 /// Returns whom a report is about.
