@@ -31,8 +31,8 @@ pub mod panic;
 #[cfg(unix)]
 pub mod readiness;
 pub mod run;
-pub mod shield;
 pub mod scope;
+pub mod shield;
 pub mod shutdown;
 pub mod spawn;
 pub mod start;

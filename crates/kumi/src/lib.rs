@@ -55,6 +55,8 @@
 //! | test on every backend | [`#[kumi::test]`](macro@test) |
 //! | write a library | [`kumi_core`](crate::core), or these functions with no backend turned on |
 //!
+//! [`cancellation`] explains how cancelling works, to those who know asyncio or tokio.
+//!
 //! # Inside somebody else's runtime
 //!
 //! With the feature `tokio`, all ambient functions work in a program that `#[tokio::main]` started:
@@ -73,6 +75,7 @@
 
 mod ambient;
 pub mod backend;
+pub mod cancellation;
 #[cfg(unix)]
 pub mod net;
 mod run;

@@ -26,6 +26,9 @@ use crate::runtime::{AmbientSource, Header, header};
 /// How many operations of Kumi's a task may do in one poll; as many as tokio's resources allow.
 const BUDGET: u32 = 128;
 
+/// The budget of code that no task of Kumi's surrounds: it is never used up.
+const NO_BUDGET: u32 = u32::MAX;
+
 /// What kind of code a frame surrounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -273,7 +276,7 @@ thread_local! {
     static CURRENT: Current = const {
         Current {
             frame: Cell::new(ptr::null()),
-            budget: Cell::new(0),
+            budget: Cell::new(NO_BUDGET),
         }
     };
 }
@@ -349,10 +352,10 @@ pub(crate) fn with_budget<T>(f: impl FnOnce() -> T) -> T {
 pub(crate) fn spend() -> bool {
     let spend = |current: &Current| {
         let left = current.budget.get();
-        if left > 0 {
+        if left > 0 && left != NO_BUDGET {
             current.budget.set(left - 1);
         }
-        left > 0 || current.frame.get().is_null()
+        left > 0
     };
     CURRENT.try_with(spend).unwrap_or(true)
 }

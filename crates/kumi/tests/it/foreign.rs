@@ -60,3 +60,47 @@ async fn a_foreign_select_may_drop_a_kumi_future() {
     // The handle was dropped with the select, and that cancels the task.
     assert!(task.is_cancel_requested());
 }
+
+#[tokio::test]
+async fn the_release_of_an_aborted_native_task_runs() {
+    let (tell, told) = tokio::sync::oneshot::channel();
+    let (begun, begin) = tokio::sync::oneshot::channel();
+    let native = tokio::spawn(kumi::bracket(
+        async { ("session", tell, Some(begun)) },
+        async |held: &mut (_, _, Option<tokio::sync::oneshot::Sender<()>>)| {
+            let begun = held.2.take().expect("it is used once");
+            begun.send(()).expect("the test waits");
+            std::future::pending::<()>().await;
+        },
+        |(name, tell, _): (&str, tokio::sync::oneshot::Sender<_>, _)| async move {
+            kumi::sleep(Duration::from_millis(1)).await;
+            let _ = tell.send(format!("{name} closed"));
+        },
+    ));
+    begin.await.expect("the task begins");
+    native.abort();
+    assert_eq!(told.await.expect("the release runs"), "session closed");
+}
+
+#[tokio::test]
+async fn groups_and_hosted_scopes_work_in_native_tasks() {
+    let native = tokio::spawn(async {
+        let group = kumi::task_group(async |group| {
+            let child = group.spawn(async { Ok::<_, std::io::Error>(20) });
+            Ok(child.await.expect("the child returns"))
+        });
+        let value = group.await.expect("nothing fails");
+        let scope = kumi::CancelScope::new().timeout(Duration::from_millis(2));
+        let ended = kumi::hosted(scope.run(std::future::pending::<()>())).await;
+        assert!(ended.expect_err("nobody ends it").is_elapsed());
+        value
+    });
+    assert_eq!(native.await.expect("the native task returns"), 20);
+}
+
+#[tokio::test]
+#[should_panic(expected = "poll it inside a Kumi runtime")]
+async fn a_scope_with_a_deadline_says_what_is_missing() {
+    let scope = kumi::CancelScope::new().timeout(Duration::from_millis(2));
+    let _ = scope.run(std::future::pending::<()>()).await;
+}
