@@ -23,6 +23,7 @@ pub mod inplace;
 #[cfg(unix)]
 pub mod io;
 pub mod join;
+pub mod limit;
 pub mod live;
 pub mod local;
 #[cfg(unix)]
