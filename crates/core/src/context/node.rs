@@ -370,7 +370,7 @@ impl Node {
     fn untie_if_idle(self: &Arc<Self>) {
         let parent = {
             let mut inner = self.inner.lock();
-            let idle = !inner.region && inner.children.is_empty();
+            let idle = !inner.wants_tie();
             idle.then(|| inner.parent.take()).flatten()
         };
         if let Some((parent, place)) = parent {
@@ -392,7 +392,7 @@ impl Node {
     /// Whether the node has to be tied to the one around it.
     pub(crate) fn wants_tie(&self) -> bool {
         let inner = self.inner.lock();
-        !inner.ended && (inner.region || !inner.children.is_empty())
+        !inner.ended && inner.wants_tie()
     }
 
     /// Ties the node to `parent`, and no longer to another; false if it was tied to it already.
@@ -437,12 +437,13 @@ impl Node {
             (inner.panic.take(), inner.waker.take(), above)
         };
         drop(waker);
-        self.untie();
+        // Before it is untied: a scope around in which nothing else is left stays tied for the panic.
         match (panic, above) {
             (Some(panic), Some(above)) => above.keep_panic(panic),
             (Some(panic), None) => report_panic(panic),
             (None, _) => {}
         }
+        self.untie();
     }
 
     fn remove_scope(self: &Arc<Self>, place: usize, counts: bool) {
@@ -488,6 +489,11 @@ impl fmt::Debug for Node {
 }
 
 impl Inner {
+    /// Whether something is here that concerns the scopes around.
+    fn wants_tie(&self) -> bool {
+        self.region || !self.children.is_empty() || self.panic.is_some()
+    }
+
     /// Whether the node counts as a live one in its parent.
     fn counts(&self) -> bool {
         self.region || self.live > 0
