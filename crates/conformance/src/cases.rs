@@ -31,6 +31,7 @@ pub mod net;
 pub mod panic;
 #[cfg(unix)]
 pub mod readiness;
+pub mod regions;
 pub mod run;
 pub mod scope;
 pub mod shield;

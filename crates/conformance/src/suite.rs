@@ -202,6 +202,25 @@ macro_rules! suite {
                 in_a_foreign_set,
                 many_at_the_same_time,
             }
+            regions {
+                finally_runs_however_it_ends,
+                on_cancel_runs_only_after_a_cancel,
+                from_the_inside_out,
+                the_clean_up_is_shielded,
+                a_panic_of_a_clean_up,
+                several_panics,
+                a_panic_goes_on_at_the_cancelled_scope,
+                an_error_is_reported,
+                a_dropped_region_is_reported,
+                begins_in_a_cancelled_scope,
+                a_cancel_during_the_clean_up,
+                the_scope_waits_for_the_slowest,
+                siblings_of_one_that_panics,
+                a_destructor_of_the_body_panics,
+                moved_to_another_scope,
+                moved_to_another_task,
+                without_waiting_longer_than_needed,
+            }
             blocking {
                 returns_its_value,
                 is_not_run_inside_spawn,
