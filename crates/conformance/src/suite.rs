@@ -166,6 +166,7 @@ macro_rules! suite {
                 grace,
                 grace_that_suffices,
                 no_grace,
+                grace_under_a_cancel_from_outside,
             }
             timeout {
                 in_time,

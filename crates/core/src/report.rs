@@ -85,6 +85,8 @@ pub enum Report {
         location: &'static Location<'static>,
         /// It had begun.
         begun: bool,
+        /// The grace period was over; otherwise the future was dropped from outside.
+        over: bool,
     },
     /// A future that is bound to its thread was given up on another thread.
     ///
@@ -133,10 +135,15 @@ impl fmt::Display for Report {
                 region,
                 location,
                 begun,
+                over,
             } => write!(
                 f,
-                "the clean-up of `{region}` at {location} {}: the future was dropped from outside",
-                if *begun { "was cut" } else { "did not run" }
+                "the clean-up of `{region}` at {location} {}: {}",
+                if *begun { "was cut" } else { "did not run" },
+                match over {
+                    true => "the grace period was over",
+                    false => "the future was dropped from outside",
+                }
             ),
             Self::LocalLeaked { task } => write!(
                 f,

@@ -77,7 +77,8 @@ impl Runner {
         Self::default()
     }
 
-    /// Sets how long the run waits for the tasks that main leaves behind.
+    /// Sets how long the run waits for the tasks that main leaves behind; after Ctrl-C, for the
+    /// clean-ups of main and these tasks together.
     ///
     /// [`Duration::MAX`] waits for ever, as asyncio does.
     pub fn grace(mut self, grace: Duration) -> Self {
@@ -113,18 +114,15 @@ impl Runner {
         #[cfg(unix)]
         let _heed = self.ctrl_c.then(|| ctrl_c::heed(&root));
         runtime.block_on(async {
+            let mut end = End {
+                runtime,
+                root: &root,
+                grace: self.grace,
+                over: None,
+            };
             let ended = {
                 let mut main = pin!(Some(main));
-                let mut end = End {
-                    runtime,
-                    root: &root,
-                    grace: self.grace,
-                    over: None,
-                };
-                let mut scope = ScopeState {
-                    node: Some(Arc::clone(root.scope())),
-                    own: false,
-                };
+                let mut scope = ScopeState::new(Some(Arc::clone(root.scope())));
                 poll_fn(|cx| {
                     root.register(cx);
                     let mut poll = || scope.poll(main.as_mut(), None, &mut end, cx);
@@ -135,7 +133,7 @@ impl Runner {
                 })
                 .await
             };
-            self.drain(runtime, &root).await;
+            self.drain(runtime, &root, end.over).await;
             match ended {
                 Ok(Ended::Value(value)) => Ok(value),
                 Ok(Ended::Cancelled) => Err(Interrupted(())),
@@ -144,9 +142,9 @@ impl Runner {
         })
     }
 
-    /// Cancels what is left and waits for it.
-    async fn drain<R: Runtime>(&self, runtime: &R, root: &Root) {
-        let mut over = pin!(runtime.sleep(self.grace));
+    /// Cancels what is left and waits for it; if main was interrupted, its grace period goes on.
+    async fn drain<R: Runtime>(&self, runtime: &R, root: &Root, over: Option<Pin<Box<R::Sleep>>>) {
+        let mut over = over.unwrap_or_else(|| Box::pin(runtime.sleep(self.grace)));
         let drained = poll_fn(|cx| {
             root.register(cx);
             // First the waker, then the look: a task that is spawned after the look wakes us.

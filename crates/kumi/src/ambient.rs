@@ -397,6 +397,9 @@ pub type TaskGroup<E> = kumi_core::group::TaskGroup<E, Backend>;
 /// Runs `future` as a task of its own that goes on although the one who awaits it is cancelled or
 /// dropped; see [`shield`](kumi_core::task::shield).
 ///
+/// The end of the run cancels it like any other task, before its first poll if it has had none:
+/// what must not be cut even then is [`uncancellable`](crate::uncancellable) inside.
+///
 /// # Cancel safety
 ///
 /// Nothing is lost when an await of `&mut shield` is dropped.

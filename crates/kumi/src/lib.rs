@@ -86,14 +86,15 @@ pub mod testing;
 pub use kumi_core as core;
 pub use kumi_core::cancel::{
     CancelHandle, CancelReason, CancelScope, Cancelled, cancel_requested, cancelled, checkpoint,
+    effective_deadline, poll_checkpoint,
 };
 pub use kumi_core::cleanup::{
     ExitErrors, ExitFailed, ExitStack, finally, on_cancel, uncancellable,
 };
 pub use kumi_core::combine::{Elapsed, Timeout, YieldNow, yield_now};
 pub use kumi_core::group::{
-    ChildError, ChildHandle, Failure, GroupBuilder, GroupError, ScopeHandle, StartError, Started,
-    scope, scope_send,
+    ChildBuilder, ChildError, ChildHandle, Closed, Failure, GroupBuilder, GroupError, ScopeHandle,
+    StartError, Started, scope, scope_send,
 };
 pub use kumi_core::report;
 pub use kumi_core::run::{Interrupted, Runner};

@@ -383,3 +383,18 @@ pub async fn no_grace<R: Runtime>(rt: R) {
     );
     assert_eq!(log.read(), ["cleaned up"]);
 }
+
+/// The grace period counts as well when the cancel comes from outside.
+pub async fn grace_under_a_cancel_from_outside<R: Runtime>(rt: R) {
+    let inner = CancelScope::new().grace(MS);
+    let handle = inner.handle();
+    let outer = CancelScope::new().timeout(MS);
+    let never = finally(pending::<()>(), pending::<()>());
+    let ended = outer.run(async {
+        let _ = inner.run(never).await;
+        unreachable!("the outer one reports");
+    });
+    assert!(ended.await.unwrap_err().is_elapsed());
+    assert!(handle.has_ended());
+    let _ = rt;
+}

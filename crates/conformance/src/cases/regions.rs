@@ -6,6 +6,7 @@
 use std::cell::RefCell;
 use std::future::{Future, pending, poll_fn, ready};
 use std::pin::Pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use kumi_core::cancel::{CancelScope, cancel_requested, checkpoint};
@@ -449,7 +450,9 @@ pub async fn siblings_of_one_that_panics<R: Runtime>(rt: R) {
                     false => {
                         let all = members.into_iter().map(Box::pin);
                         let all = all.fold(body, |all, one| {
-                            Box::pin(async { drop(both(all, one).await) })
+                            Box::pin(async {
+                                both(all, one).await;
+                            })
                         });
                         all.await;
                     }
@@ -496,7 +499,11 @@ pub async fn moved_to_another_scope<R: Runtime>(rt: R) {
     let (old_handle, new_handle) = (old.handle(), new.handle());
     let moved = Gate::new();
     let first = old.run(async {
-        assert!(poll_once(&mut *region.borrow_mut()).await.is_pending());
+        poll_fn(|cx| {
+            assert!(region.borrow_mut().as_mut().poll(cx).is_pending());
+            Poll::Ready(())
+        })
+        .await;
         pending::<()>().await;
     });
     let second = new.run(async {

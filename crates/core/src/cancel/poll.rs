@@ -42,6 +42,19 @@ pub(crate) struct ScopeState {
     pub(crate) node: Option<Arc<Node>>,
     /// The scope is to end by its own request or deadline.
     pub(crate) own: bool,
+    /// The body was dropped because its grace period was over, and a scope around is to end: that one
+    /// drops this one.
+    unwound: bool,
+}
+
+impl ScopeState {
+    /// That of a scope with `node`.
+    pub(crate) fn new(node: Option<Arc<Node>>) -> Self {
+        Self {
+            node,
+            ..Self::default()
+        }
+    }
 }
 
 impl ScopeState {
@@ -61,8 +74,9 @@ impl ScopeState {
     ) -> Poll<Ended<F::Output>> {
         loop {
             let wall = self.look(cx);
-            let future = body.as_mut().as_pin_mut();
-            let future = future.expect("a scope was polled after it was ready");
+            let Some(future) = body.as_mut().as_pin_mut() else {
+                return self.poll_again();
+            };
             let (poll, seen) =
                 context::enter_scope(&mut self.node, wall, self.own, deadline, || future.poll(cx));
             if let Poll::Ready(value) = poll {
@@ -85,18 +99,29 @@ impl ScopeState {
                     continue;
                 }
                 if node.has_live() {
-                    if !self.own || seen.outer || !alarms.poll_grace(cx) {
+                    if !alarms.poll_grace(cx) {
                         return Poll::Pending;
                     }
                     context::enter_cut(|| body.set(None));
                 }
             }
             if seen.outer {
+                self.unwound = body.is_none();
                 return Poll::Pending;
             }
             self.finish(body);
             return Poll::Ready(Ended::Cancelled);
         }
+    }
+
+    /// What a poll without a body gives.
+    #[cold]
+    fn poll_again<T>(&self) -> Poll<Ended<T>> {
+        assert!(
+            self.unwound && context::is_cancelled(),
+            "a scope was polled after it was ready"
+        );
+        Poll::Pending
     }
 
     /// Looks at the request, and sees to it that whoever makes one wakes this scope.

@@ -132,10 +132,7 @@ impl CancelScope {
         }
         Scoped {
             body: Some(body),
-            state: ScopeState {
-                node: self.node.into_inner(),
-                own: false,
-            },
+            state: ScopeState::new(self.node.into_inner()),
             timers: Timers {
                 when: self.when,
                 deadline: None,

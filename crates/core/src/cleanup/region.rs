@@ -52,6 +52,7 @@ impl Place {
             region: self.name,
             location: self.location,
             begun,
+            over: context::is_cut(),
         });
     }
 }

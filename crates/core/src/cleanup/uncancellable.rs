@@ -12,7 +12,9 @@ use crate::context::{self, Node, Wall};
 
 /// Runs `future` to its end although its scope is cancelled; the cancel waits for it.
 ///
-/// The value is delivered, and the cancel takes effect where the code after it suspends next. Inside,
+/// The value is delivered, and the cancel takes effect where the code after it suspends next: what
+/// stands before the next await still runs, and if there is no such await, the scope gives its value,
+/// although it is late. Inside,
 /// [`cancel_requested`](crate::cancel::cancel_requested) tells that somebody waits, and awaiting
 /// [`cancelled`](crate::cancel::cancelled) lets code finish early by itself.
 /// In a scope that is cancelled already it does not begin.

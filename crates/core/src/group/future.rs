@@ -20,6 +20,8 @@ use crate::runtime::Spawn;
 /// (asyncio's and AnyIO's `TaskGroup`, Trio's nursery.) The body gets the group's handle, and may return
 /// early; the group waits all the same. The first error, or panic, of the body or of a child cancels
 /// the others; they clean up, and then the group fails with that error and those that came after it.
+/// When it is cancelled, the body is dropped as soon as nothing in it has to clean up, with all that it
+/// owns (a listener closes at once), while the children may still be cleaning up.
 ///
 /// # Cancel safety
 ///
