@@ -19,6 +19,8 @@ mod join;
 mod queue;
 #[path = "loom/refs.rs"]
 mod refs;
+#[path = "loom/scope.rs"]
+mod scope;
 #[path = "loom/support.rs"]
 mod support;
 #[path = "loom/tasks.rs"]

@@ -49,7 +49,6 @@ pub struct CancelScope {
     node: OnceLock<Arc<Node>>,
     when: When,
     grace: Option<Duration>,
-    shield: bool,
 }
 
 /// When a scope is due.
@@ -93,8 +92,11 @@ impl CancelScope {
     ///
     /// The scopes around it wait until it has ended. Its own cancel and deadline work. (Trio's
     /// `shield=True`; asyncio's `shield` is [`shield`](crate::task::shield).)
-    pub fn shield(mut self, shield: bool) -> Self {
-        self.shield = shield;
+    pub fn shield(self, shield: bool) -> Self {
+        if shield || self.node.get().is_some() {
+            // At once, so that a handle that is made from now on has the last word.
+            self.node().set_shield(shield);
+        }
         self
     }
 
@@ -127,9 +129,6 @@ impl CancelScope {
     /// With the panic of `body` or of a clean-up in it; when polled after it was ready; and, if it has
     /// a deadline or a grace period, outside of any runtime.
     pub fn run<F: Future>(self, body: F) -> Scoped<F> {
-        if self.shield {
-            self.node().set_shield(true);
-        }
         Scoped {
             body: Some(body),
             state: ScopeState::new(self.node.into_inner()),

@@ -172,13 +172,18 @@ impl Node {
     pub(crate) fn request(self: &Arc<Self>, reason: CancelReason) -> bool {
         {
             let mut inner = self.inner.lock();
-            if inner.ended || self.is_requested() {
+            if inner.ended {
+                return false;
+            }
+            #[cfg(not(kumi_fault = "every_request_is_the_first"))]
+            if self.is_requested() {
                 return false;
             }
             inner.reason = Some(reason);
             self.requested.store(true, Ordering::Release);
         }
         frame::mark_scope(self);
+        #[cfg(not(kumi_fault = "request_wakes_nobody"))]
         self.walk();
         true
     }
@@ -285,8 +290,11 @@ impl Node {
             parent.add_live(change);
         }
         // What was hidden may be in force now: the scope has to look.
-        let waker = self.inner.lock().waker.take();
-        wake_all(waker);
+        #[cfg(not(kumi_fault = "shield_wakes_nobody"))]
+        {
+            let waker = self.inner.lock().waker.take();
+            wake_all(waker);
+        }
     }
 
     /// Keeps a panic of a clean-up for whoever ends the cancel; a second one is reported.
@@ -466,6 +474,8 @@ impl Node {
                 let gone = inner.live == 0 && change < 0;
                 // Whoever waits for the last one may not be around it on the stack.
                 let wanted = gone && node.unwinding.load(Ordering::Relaxed);
+                #[cfg(kumi_fault = "last_region_wakes_nobody")]
+                let wanted = wanted && false;
                 let waker = wanted.then(|| inner.waker.take()).flatten();
                 let changed = before != inner.counts();
                 let parent = inner.parent.as_ref().map(|(parent, _)| Arc::clone(parent));

@@ -32,7 +32,7 @@ pub(crate) fn check(model: impl Fn() + Send + Sync + 'static) {
     explore(None, model);
 }
 
-/// Explores a model of three threads: every interleaving with at most two preemptions.
+/// Explores a model of three threads, or one with many steps: every interleaving with at most two preemptions.
 pub(crate) fn check_three(model: impl Fn() + Send + Sync + 'static) {
     explore(Some(2), model);
 }

@@ -1,0 +1,175 @@
+//! The tree of scopes: a cancel from another thread finds everyone, whatever they are doing.
+//!
+//! The thread of the model polls; a lost wake-up is a deadlock that loom reports.
+
+use std::cell::Cell;
+use std::future::{Future, pending, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
+
+use kumi_core::cancel::{CancelReason, CancelScope, cancelled};
+use kumi_core::cleanup::{finally, uncancellable};
+use kumi_core::combine::yield_now;
+use kumi_core::task::SpawnExt;
+use loom::future::block_on;
+use loom::thread;
+
+use crate::support::{Hand, check_three};
+
+/// A cancel beside a region that begins: its clean-up runs, and the scope resolves.
+#[test]
+fn cancel_beside_a_region_that_begins() {
+    check_three(|| {
+        let scope = CancelScope::new();
+        let handle = scope.handle();
+        let thread = thread::spawn(move || handle.cancel());
+        let cleaned = Cell::new(0);
+        let body = finally(pending::<()>(), async { cleaned.set(cleaned.get() + 1) });
+        assert!(block_on(scope.run(body)).is_err());
+        assert_eq!(cleaned.get(), 1);
+        assert!(thread.join().unwrap());
+    });
+}
+
+/// A cancel beside a region that ends by itself: the value, or the cancel, and one clean-up.
+#[test]
+fn cancel_beside_a_region_that_ends() {
+    check_three(|| {
+        let scope = CancelScope::new();
+        let handle = scope.handle();
+        let thread = thread::spawn(move || handle.cancel());
+        let cleaned = Cell::new(0);
+        let body = finally(yield_now(), async { cleaned.set(cleaned.get() + 1) });
+        let ended = block_on(scope.run(body));
+        assert_eq!(cleaned.get(), 1);
+        let first = thread.join().unwrap();
+        assert!(first || ended.is_ok());
+    });
+}
+
+/// A cancel beside the drop of the scope's future: nothing is left that could be cancelled.
+#[test]
+fn cancel_beside_the_drop() {
+    check_three(|| {
+        let scope = CancelScope::new();
+        let handle = scope.handle();
+        let other = handle.clone();
+        let mut future = Box::pin(scope.run(uncancellable(pending::<()>())));
+        block_on(poll_fn(|cx| {
+            assert!(future.as_mut().poll(cx).is_pending());
+            Poll::Ready(())
+        }));
+        let thread = thread::spawn(move || other.cancel());
+        drop(future);
+        thread.join().unwrap();
+        assert!(handle.has_ended());
+        assert!(!handle.cancel());
+    });
+}
+
+/// Of two cancels at the same time one is the first, and its reason stays.
+#[test]
+fn two_cancels() {
+    check_three(|| {
+        let scope = CancelScope::new();
+        let [one, two] = [scope.handle(), scope.handle()];
+        let one = thread::spawn(move || one.cancel_with("one"));
+        let two = thread::spawn(move || two.cancel_with("two"));
+        let ended = block_on(scope.run(pending::<()>())).unwrap_err();
+        let (one, two) = (one.join().unwrap(), two.join().unwrap());
+        assert!(one != two, "one of them is the first");
+        let first = if one { "one" } else { "two" };
+        assert_eq!(*ended.reason(), CancelReason::from(first));
+    });
+}
+
+/// A cancel beside somebody who begins to wait for it: he is told.
+#[test]
+fn cancel_beside_a_listener() {
+    check_three(|| {
+        let scope = CancelScope::new();
+        let handle = scope.handle();
+        let thread = thread::spawn(move || handle.cancel());
+        let told = block_on(scope.run(async {
+            cancelled().await;
+            5
+        }));
+        assert_eq!(told, Ok(5));
+        assert!(thread.join().unwrap());
+    });
+}
+
+/// A cancel of the outer scope, and a shield that is lowered meanwhile: both are seen.
+#[test]
+fn cancel_beside_a_shield_that_is_lowered() {
+    check_three(|| {
+        let (outer, inner) = (CancelScope::new(), CancelScope::new().shield(true));
+        let (cancel, lower) = (outer.handle(), inner.handle());
+        let cancel = thread::spawn(move || cancel.cancel());
+        let lower = thread::spawn(move || lower.set_shield(false));
+        let ended = block_on(outer.run(inner.run(pending::<()>())));
+        assert!(ended.is_err());
+        assert!(cancel.join().unwrap());
+        lower.join().unwrap();
+    });
+}
+
+/// A request to a task beside its run, in which a region begins: the clean-up runs, and then the task
+/// has ended; the handle may go meanwhile.
+#[test]
+fn cancel_of_a_task_beside_a_region_that_begins() {
+    check_three(|| {
+        let hand = Hand::new();
+        let cleaned = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let count = std::sync::Arc::clone(&cleaned);
+        let handle = hand.spawn(async move {
+            finally(pending::<()>(), async {
+                count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            })
+            .await;
+        });
+        let task = handle.task();
+        hand.run(hand.job());
+        let thread = thread::spawn(move || drop(handle));
+        while !task.is_finished() {
+            if hand.has_jobs() {
+                hand.run(hand.job());
+            }
+            thread::yield_now();
+        }
+        thread.join().unwrap();
+        assert_eq!(cleaned.load(std::sync::atomic::Ordering::Relaxed), 1);
+        drop(task);
+        hand.assert_empty();
+    });
+}
+
+/// The last region of a cancelled scope ends on another thread, because its future was moved there:
+/// the scope learns of it.
+#[test]
+fn the_last_region_ends_elsewhere() {
+    check_three(|| {
+        let scope = CancelScope::new();
+        let handle = scope.handle();
+        let region = std::sync::Mutex::new(Some(Box::pin(uncancellable(pending::<()>()))));
+        let mut future = pin!(scope.run(async {
+            poll_fn(|cx| {
+                let mut region = region.lock().unwrap();
+                match &mut *region {
+                    Some(region) => region.as_mut().poll(cx),
+                    None => Poll::Pending,
+                }
+            })
+            .await;
+        }));
+        block_on(poll_fn(|cx| {
+            assert!(future.as_mut().poll(cx).is_pending());
+            Poll::Ready(())
+        }));
+        handle.cancel();
+        let moved = region.lock().unwrap().take();
+        let thread = thread::spawn(move || drop(moved));
+        assert!(block_on(future).is_err());
+        thread.join().unwrap();
+    });
+}
