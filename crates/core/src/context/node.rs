@@ -290,11 +290,8 @@ impl Node {
             parent.add_live(change);
         }
         // What was hidden may be in force now: the scope has to look.
-        #[cfg(not(kumi_fault = "shield_wakes_nobody"))]
-        {
-            let waker = self.inner.lock().waker.take();
-            wake_all(waker);
-        }
+        let waker = self.inner.lock().waker.take();
+        wake_all(waker);
     }
 
     /// Keeps a panic of a clean-up for whoever ends the cancel; a second one is reported.
