@@ -12,6 +12,7 @@
 pub mod ambient;
 pub mod block_on;
 pub mod blocking;
+pub mod bracket;
 pub mod cancel;
 pub mod clock;
 pub mod deadline;
@@ -40,4 +41,5 @@ pub mod spawn;
 pub mod start;
 pub mod threads;
 pub mod timeout;
+pub mod uncancellable;
 pub mod wake;

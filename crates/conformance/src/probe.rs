@@ -3,6 +3,7 @@
 //! All on the standard library alone, so that nothing here leans on what is being checked; and none
 //! of them waits for real time.
 
+mod ends;
 mod foreign;
 mod gate;
 mod log;
@@ -23,6 +24,7 @@ use kumi_core::combine::yield_now;
 use kumi_core::runtime::Spawn;
 use kumi_core::task::{JoinError, SpawnExt};
 
+pub(crate) use ends::{Body, ENDS, End, bring_about};
 pub(crate) use foreign::{both, either, unordered};
 pub(crate) use gate::{Gate, Slot};
 pub(crate) use log::Log;

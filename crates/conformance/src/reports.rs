@@ -45,6 +45,15 @@ pub(crate) async fn during<T>(f: impl Future<Output = T>) -> (T, Vec<Report>) {
     (value, seen().split_off(before))
 }
 
+/// Returns the texts of the panics of clean-ups that were reported of the task.
+pub(crate) fn of_clean_ups(id: TaskId) -> Vec<String> {
+    let text = |report| match report {
+        Report::PanicInCleanUp { message, .. } => Some(message),
+        _ => None,
+    };
+    of(id).into_iter().filter_map(text).collect()
+}
+
 /// Returns whom a report is about.
 fn task(report: &Report) -> Option<&TaskInfo> {
     match report {

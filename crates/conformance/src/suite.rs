@@ -222,6 +222,34 @@ macro_rules! suite {
                 moved_to_another_task,
                 without_waiting_longer_than_needed,
             }
+            uncancellable {
+                the_cancel_waits,
+                the_value_wins,
+                code_inside_is_told,
+                does_not_begin_in_a_cancelled_scope,
+                scopes_inside_work,
+                inside_of_a_shield,
+                a_panic_goes_through,
+                dropped_from_outside,
+                side_by_side,
+                moved_to_another_scope,
+                without_a_cancel,
+            }
+            bracket {
+                acquires_uses_and_releases,
+                releases_however_the_use_ends,
+                from_the_inside_out,
+                acquiring_is_cancelled_or_fails,
+                acquired_in_a_cancelled_scope,
+                a_release_that_panics,
+                a_release_that_fails,
+                dropped_at_every_stage(fresh),
+                dropped_by_a_select(fresh),
+                a_release_that_was_handed_over_fails(fresh),
+                cut_by_the_grace,
+                outside_of_any_runtime(fresh),
+                forgotten,
+            }
             blocking {
                 returns_its_value,
                 is_not_run_inside_spawn,

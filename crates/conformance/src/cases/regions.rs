@@ -13,97 +13,17 @@ use kumi_core::cancel::{CancelScope, cancel_requested, checkpoint};
 use kumi_core::cleanup::{finally, on_cancel};
 use kumi_core::combine::timeout;
 use kumi_core::report::Report;
-use kumi_core::runtime::{Runtime, TaskId};
+use kumi_core::runtime::Runtime;
 use kumi_core::task::SpawnExt;
 
 use crate::probe::{
-    Gate, Log, Manual, assert_cancelled, both, counting_waker, either, hold, panic_of, poll_once,
-    poll_with, text, token, turns, unordered, until,
+    ENDS, End, Gate, Log, Manual, assert_cancelled, both, bring_about, counting_waker, either,
+    hold, panic_of, poll_once, poll_with, text, token, turns, unordered, until,
 };
 use crate::reports;
 
 const MS: Duration = Duration::from_millis(1);
 const HOUR: Duration = Duration::from_secs(3600);
-
-/// How the body of a region ends, and how its task does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
-    /// It returns.
-    Value,
-    /// It panics.
-    Panic,
-    /// Its task is cancelled.
-    Task,
-    /// A scope around it is cancelled.
-    Scope,
-    /// A limit on it is reached.
-    Limit,
-}
-
-const ENDS: [End; 5] = [End::Value, End::Panic, End::Task, End::Scope, End::Limit];
-
-type Body = Pin<Box<dyn Future<Output = ()> + Send>>;
-
-/// Runs `region` of a body in a task, brings the end of the body about, and returns how the task ended,
-/// the text of its panic, and who it was.
-async fn bring_about<R, F>(
-    rt: &R,
-    end: End,
-    region: impl FnOnce(Body) -> F,
-) -> (End, String, TaskId)
-where
-    R: Runtime,
-    F: Future<Output = ()> + Send + 'static,
-{
-    let hand = Manual::<bool>::new();
-    let wait = hand.future();
-    let body = async move {
-        assert!(wait.await, "of the body");
-    };
-    let region = region(Box::pin(body));
-    let scope = CancelScope::new();
-    let handle = scope.handle();
-    let clock = rt.clone();
-    let task = rt.spawn(async move {
-        match end {
-            End::Value | End::Panic | End::Task => {
-                region.await;
-                End::Value
-            }
-            End::Scope => match scope.run(region).await {
-                Ok(()) => End::Value,
-                Err(_) => End::Scope,
-            },
-            End::Limit => match timeout(&clock, MS, region).await {
-                Ok(()) => End::Value,
-                Err(_) => End::Limit,
-            },
-        }
-    });
-    let id = task.id();
-    until(|| hand.polls() > 0).await;
-    match end {
-        End::Value => hand.finish(true),
-        End::Panic => hand.finish(false),
-        End::Task => drop(task.cancel()),
-        End::Scope => drop(handle.cancel()),
-        End::Limit => {}
-    }
-    match task.await {
-        Ok(end) => (end, String::new(), id),
-        Err(error) if error.is_cancelled() => (End::Task, String::new(), id),
-        Err(error) => (End::Panic, text(error.into_panic()), id),
-    }
-}
-
-/// The texts of the panics of clean-ups that were reported of this task.
-fn reported_panics(id: TaskId) -> Vec<String> {
-    let text = |report| match report {
-        Report::PanicInCleanUp { message, .. } => Some(message),
-        _ => None,
-    };
-    reports::of(id).into_iter().filter_map(text).collect()
-}
 
 /// `finally` cleans up after a value, a panic and every cancel: once, to its end, when the body is gone;
 /// and then the end of the body goes on.
@@ -229,10 +149,10 @@ pub async fn a_panic_of_a_clean_up<R: Runtime>(rt: R) {
         assert_eq!(log.read(), ["first", "third"], "{end:?}");
         if end == End::Panic {
             assert!(text.contains("of the body"), "{text}");
-            assert_eq!(reported_panics(id), ["of the clean-up"]);
+            assert_eq!(reports::of_clean_ups(id), ["of the clean-up"]);
         } else {
             assert_eq!(text, "of the clean-up", "{end:?}");
-            assert!(reported_panics(id).is_empty());
+            assert!(reports::of_clean_ups(id).is_empty());
         }
     }
 }
@@ -249,7 +169,7 @@ pub async fn several_panics<R: Runtime>(rt: R) {
         })
         .await;
         assert_eq!((seen, &*text), (End::Panic, "first"), "{end:?}");
-        assert_eq!(reported_panics(id), ["second"], "{end:?}");
+        assert_eq!(reports::of_clean_ups(id), ["second"], "{end:?}");
         assert_eq!(log.read(), ["third"]);
     }
 }
