@@ -14,6 +14,7 @@ pub mod block_on;
 pub mod blocking;
 pub mod bracket;
 pub mod cancel;
+pub mod checkpoint;
 pub mod clock;
 pub mod deadline;
 pub mod drop;
@@ -21,12 +22,14 @@ pub mod erased;
 pub mod group;
 pub mod group_cancel;
 pub mod inplace;
+pub mod exit_stack;
 #[cfg(unix)]
 pub mod io;
 pub mod join;
 pub mod limit;
 pub mod live;
 pub mod local;
+pub mod locals;
 #[cfg(unix)]
 pub mod net;
 pub mod panic;

@@ -18,7 +18,7 @@ use kumi_core::task::SpawnExt;
 
 use crate::probe::{
     ENDS, End, Gate, Log, Manual, assert_cancelled, both, bring_about, counting_waker, either,
-    hold, panic_of, poll_once, poll_with, text, token, turns, unordered, until,
+    hold, panic_of, poll_once, poll_with, token, turns, unordered, until,
 };
 use crate::reports;
 
@@ -386,14 +386,17 @@ pub async fn siblings_of_one_that_panics<R: Runtime>(rt: R) {
     }
 }
 
+/// Panics when it is dropped.
+struct PanicsInDrop;
+
+impl Drop for PanicsInDrop {
+    fn drop(&mut self) {
+        panic!("of the destructor");
+    }
+}
+
 /// A destructor of the body that panics does not keep the region from cleaning up.
 pub async fn a_destructor_of_the_body_panics<R: Runtime>(rt: R) {
-    struct PanicsInDrop;
-    impl Drop for PanicsInDrop {
-        fn drop(&mut self) {
-            panic!("of the destructor");
-        }
-    }
     for end in [End::Value, End::Task, End::Scope, End::Limit] {
         let log = Log::new();
         let noted = log.clone();
@@ -403,6 +406,34 @@ pub async fn a_destructor_of_the_body_panics<R: Runtime>(rt: R) {
         .await;
         assert_eq!((seen, &*text), (End::Panic, "of the destructor"), "{end:?}");
         assert_eq!(log.read(), ["cleaned up"]);
+    }
+}
+
+/// A destructor of the clean-up that panics: the same as if the clean-up did; beside its panic it is
+/// reported.
+pub async fn a_destructor_of_the_clean_up_panics<R: Runtime>(rt: R) {
+    for end in [End::Value, End::Task, End::Scope, End::Limit] {
+        for also_the_clean_up in [false, true] {
+            let log = Log::new();
+            let noted = log.clone();
+            let clean_up = async move {
+                checkpoint().await;
+                assert!(!also_the_clean_up, "of the clean-up");
+            };
+            let (seen, text, id) = bring_about(&rt, end, move |body| {
+                let inner = finally(body, hold(PanicsInDrop, clean_up));
+                finally(inner, note(noted, "around"))
+            })
+            .await;
+            assert_eq!(seen, End::Panic, "{end:?}");
+            assert_eq!(log.read(), ["around"]);
+            if also_the_clean_up {
+                assert_eq!(text, "of the clean-up");
+                assert_eq!(reports::of_clean_ups(id), ["of the destructor"]);
+            } else {
+                assert_eq!(text, "of the destructor");
+            }
+        }
     }
 }
 
