@@ -211,16 +211,22 @@ pub async fn joining_costs_one<R: Runtime>(rt: R) {
 
 /// Whoever waits for the cancel is told, each by its own waker; a value wins then.
 pub async fn listeners_are_told<R: Runtime>(rt: R) {
-    let task = rt.spawn(async {
-        let listeners = (0..10).map(|n| async move {
-            cancelled().await;
-            assert!(cancel_requested());
-            n
+    let begun = Gate::new();
+    let open = begun.clone();
+    let task = rt.spawn(async move {
+        let listeners = (0..10).map(|n| {
+            let open = open.clone();
+            async move {
+                open.open();
+                cancelled().await;
+                assert!(cancel_requested());
+                n
+            }
         });
         unordered(listeners).await
     });
-    turns(&rt, 3).await;
-    assert!(!task.is_finished());
+    // The cancel may come at any time from now on, also during the first poll.
+    begun.wait().await;
     task.cancel();
     assert_eq!(task.await.unwrap(), Vec::from_iter(0..10));
     // A task that is cancelled by itself tells them, too.

@@ -496,17 +496,17 @@ pub async fn moved_to_another_task<R: Runtime>(rt: R) {
     assert_eq!(log.read(), ["cleaned up"]);
     // Also while it cleans up.
     let log = Log::new();
-    let go_on = Gate::new();
-    let (noted, wait) = (log.clone(), go_on.wait());
+    let hand = Manual::<()>::new();
+    let (noted, wait) = (log.clone(), hand.future());
     let mut region = Box::pin(finally(ready(6), async move {
         wait.await;
         noted.note("cleaned up");
     }));
     assert!(poll_once(&mut region).await.is_pending());
     let task = rt.spawn(CancelScope::new().run(region));
-    turns(&rt, 3).await;
+    until(|| hand.polls() > 1).await;
     task.cancel();
-    go_on.open();
+    hand.finish(());
     // The value was there before the cancel.
     assert_eq!(task.await.unwrap(), Ok(6));
     assert_eq!(log.read(), ["cleaned up"]);
