@@ -19,10 +19,10 @@ pub mod clock;
 pub mod deadline;
 pub mod drop;
 pub mod erased;
+pub mod exit_stack;
 pub mod group;
 pub mod group_cancel;
 pub mod inplace;
-pub mod exit_stack;
 #[cfg(unix)]
 pub mod io;
 pub mod join;

@@ -53,6 +53,7 @@
 
 pub mod cases;
 mod check;
+mod expand;
 mod harness;
 mod probe;
 mod reports;

@@ -1,6 +1,10 @@
 //! Checkpoints: where a cancel takes effect, where a task gives way, and how one asks.
 //!
 //! (Trio CP.)
+#![allow(
+    clippy::async_yields_async,
+    reason = "the handle is what the scope gives"
+)]
 
 use std::future::{Future, pending, poll_fn};
 use std::pin::pin;

@@ -1,6 +1,10 @@
 //! `task_local!`: values that belong to a task and that its children inherit.
 //!
 //! (Python's `contextvars`, TK19.)
+#![allow(
+    clippy::async_yields_async,
+    reason = "the handle is what the scope gives"
+)]
 
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};

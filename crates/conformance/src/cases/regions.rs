@@ -5,7 +5,6 @@
 
 use std::cell::RefCell;
 use std::future::{Future, pending, poll_fn, ready};
-use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
 
