@@ -198,10 +198,8 @@ pub(crate) fn poll_idle(id: u64, cx: &Context<'_>) -> Poll<()> {
     let waker = cx.waker().clone();
     let (old, idle) = HERE.with(|here| {
         assert_driven(here, id);
-        (
-            here.watcher.replace(Some(waker)),
-            here.live.borrow().is_empty(),
-        )
+        let idle = here.live.borrow().is_empty();
+        (here.watcher.replace((!idle).then_some(waker)), idle)
     });
     drop(old);
     if idle { Poll::Ready(()) } else { Poll::Pending }

@@ -22,3 +22,4 @@ impl Harness for OnLoop {
 kumi_conformance::suite!(mod contract, OnLoop);
 kumi_conformance::local_suite!(mod local, OnLoop);
 kumi_conformance::io_suite!(mod io, OnLoop);
+kumi_conformance::everywhere_suite!(mod everywhere, OnLoop);

@@ -227,8 +227,9 @@ impl Runtime for Sim {
     fn poll_idle(&self, cx: &mut Context<'_>) -> Poll<()> {
         let waker = cx.waker().clone();
         let mut state = self.shared.lock();
-        let old = state.watcher.replace(waker);
         let idle = state.live.is_empty();
+        let waker = (!idle).then_some(waker);
+        let old = std::mem::replace(&mut state.watcher, waker);
         drop(state);
         drop(old);
         if idle { Poll::Ready(()) } else { Poll::Pending }

@@ -65,3 +65,5 @@ kumi_conformance::suite!(mod seeds, Seeds);
 kumi_conformance::suite!(mod patient, Patient);
 kumi_conformance::local_suite!(mod local_fifo, Fifo);
 kumi_conformance::local_suite!(mod local_seeds, Seeds);
+kumi_conformance::everywhere_suite!(mod everywhere_fifo, Fifo, counted);
+kumi_conformance::everywhere_suite!(mod everywhere_seeds, Seeds);

@@ -29,6 +29,7 @@ mod current_thread {
     kumi_conformance::suite!(mod contract, OnSmol(0));
     kumi_conformance::local_suite!(mod local, OnSmol(0));
     kumi_conformance::io_suite!(mod io, OnSmol(0));
+    kumi_conformance::everywhere_suite!(mod everywhere, OnSmol(0));
 }
 
 mod one_thread {
@@ -37,6 +38,7 @@ mod one_thread {
     kumi_conformance::suite!(mod contract, OnSmol(1));
     kumi_conformance::local_suite!(mod local, OnSmol(1));
     kumi_conformance::io_suite!(mod io, OnSmol(1));
+    kumi_conformance::everywhere_suite!(mod everywhere, OnSmol(1));
 }
 
 mod two_threads {
@@ -45,4 +47,5 @@ mod two_threads {
     kumi_conformance::suite!(mod contract, OnSmol(2));
     kumi_conformance::local_suite!(mod local, OnSmol(2));
     kumi_conformance::io_suite!(mod io, OnSmol(2));
+    kumi_conformance::everywhere_suite!(mod everywhere, OnSmol(2));
 }

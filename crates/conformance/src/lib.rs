@@ -39,6 +39,12 @@
 //! # fn main() {}
 //! ```
 //!
+//! # Cancel at every await
+//!
+//! [`everywhere`] runs a scenario again and again and ends it at each of its awaits, in every way, and
+//! looks whether anything is left behind. [`everywhere_suite!`] does it with the scenarios of this
+//! crate, on a backend; [`Everywhere`](everywhere::Everywhere) with code of your own.
+//!
 //! # What a failure says
 //!
 //! The first line of a case's docs in [`cases`] is the clause that was broken.
@@ -53,6 +59,7 @@
 
 pub mod cases;
 mod check;
+pub mod everywhere;
 mod expand;
 mod harness;
 mod probe;

@@ -10,6 +10,7 @@ use std::thread::{self, ThreadId};
 use kumi_core::report::{self, Report};
 use kumi_core::runtime::{TaskId, TaskInfo};
 
+use crate::everywhere;
 use crate::probe::lock;
 
 static SEEN: Mutex<Vec<(ThreadId, Report)>> = Mutex::new(Vec::new());
@@ -18,7 +19,11 @@ static SEEN: Mutex<Vec<(ThreadId, Report)>> = Mutex::new(Vec::new());
 pub(crate) fn install() {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(|| {
-        report::set_hook(|report| lock(&SEEN).push((thread::current().id(), report.clone())));
+        report::set_hook(|report| {
+            if !everywhere::reported(report) {
+                lock(&SEEN).push((thread::current().id(), report.clone()));
+            }
+        });
     });
 }
 

@@ -335,6 +335,7 @@ macro_rules! suite {
                 idle_means_no_task,
                 the_last_task_wakes_the_watcher,
                 a_new_task_wakes_the_watcher,
+                an_idle_runtime_keeps_no_waker,
             }
             run {
                 returns_mains_value(fresh),

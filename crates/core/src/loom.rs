@@ -60,6 +60,11 @@ mod waker {
         pub(crate) fn wake(&self) {
             self.0.wake();
         }
+
+        /// Takes the stored waker out.
+        pub(crate) fn take(&self) -> Option<Waker> {
+            self.0.take_waker()
+        }
     }
 }
 

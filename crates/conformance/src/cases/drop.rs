@@ -77,7 +77,7 @@ pub async fn the_output_goes_with_the_handle<R: Runtime>(rt: R) {
     assert_eq!(witness.count(), 1);
 }
 
-/// The output of a detached task is dropped when the task ends.
+/// The output of a detached task is dropped when the task ends, inside the task.
 pub async fn the_output_of_a_detached_task<R: Runtime>(rt: R) {
     let (output, witness) = token();
     let gate = Gate::new();
@@ -91,7 +91,9 @@ pub async fn the_output_of_a_detached_task<R: Runtime>(rt: R) {
     gate.open();
     until(|| reference.is_finished()).await;
     until(|| witness.is_dropped()).await;
-    assert_eq!(witness.count(), 1);
+    let dropped = witness.only();
+    assert_eq!(dropped.task, Some(reference.id()));
+    assert!(dropped.ambient);
 
     // And of one that had ended before it was let go.
     let (output, witness) = token();

@@ -1,6 +1,7 @@
 //! The list of live tasks: what a run finds at its end.
 
 use std::future::{pending, poll_fn};
+use std::sync::Arc;
 use std::task::Context;
 
 use kumi_core::runtime::{Runtime, TaskId};
@@ -171,4 +172,20 @@ pub async fn a_new_task_wakes_the_watcher<R: Runtime>(rt: R) {
     first.cancel();
     assert_cancelled(first.await);
     idle(&rt).await;
+}
+
+/// A runtime that was found idle keeps no waker: one may own the runtime, which would never be freed.
+pub async fn an_idle_runtime_keeps_no_waker<R: Runtime>(rt: R) {
+    let gate = Gate::new();
+    let task = rt.spawn(gate.wait());
+    let closure = rt.spawn_blocking(|| ());
+    let (wakes, waker) = counting_waker();
+    let mut cx = Context::from_waker(&waker);
+    assert!(rt.poll_idle(&mut cx).is_pending());
+    gate.open();
+    task.await.unwrap();
+    closure.await.unwrap();
+    until(|| rt.poll_idle(&mut cx).is_ready()).await;
+    // `wakes`, `waker`, and a waking that another thread may be about to end.
+    until(|| Arc::strong_count(&wakes) == 2).await;
 }

@@ -89,7 +89,7 @@ pub trait Runtime:
 
     /// Is ready when no task is left, and otherwise wakes `cx` when the last one has ended.
     ///
-    /// Also wakes it when a task has been *added* after this call, so that a caller that is
+    /// Once it was ready no waker is kept, as a waker may own the runtime. Before, it also wakes it when a task has been *added* after this call, so that a caller that is
     /// cancelling everything sees late-comers. Only the last waker is kept. Called only inside
     /// [`block_on`](Runtime::block_on).
     fn poll_idle(&self, cx: &mut Context<'_>) -> Poll<()> {
@@ -101,7 +101,14 @@ pub trait Runtime:
         let mut counted = tables.iter().flatten();
         let idle = looked_at.all(|(tasks, _)| tasks.is_empty())
             && counted.all(|(tasks, before)| tasks.added() == *before);
-        if idle { Poll::Ready(()) } else { Poll::Pending }
+        if !idle {
+            return Poll::Pending;
+        }
+        tables
+            .iter()
+            .flatten()
+            .for_each(|(tasks, _)| tasks.unwatch());
+        Poll::Ready(())
     }
 
     /// Ends the runtime: drops every task that is left, closes the queue, and returns.

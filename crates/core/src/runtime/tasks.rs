@@ -116,11 +116,12 @@ impl Tasks {
         });
     }
 
-    /// Is ready when no task is listed; otherwise wakes `cx` when that may have become so, and when a
-    /// task is added. Only the last waker is kept.
+    /// Is ready when no task is listed, and then keeps no waker; otherwise wakes `cx` when that may have
+    /// become so, and when a task is added. Only the last waker is kept.
     pub fn poll_idle(&self, cx: &mut Context<'_>) -> Poll<()> {
         let before = self.watch(cx);
         if self.is_empty() && self.added() == before {
+            self.unwatch();
             Poll::Ready(())
         } else {
             Poll::Pending
@@ -133,6 +134,11 @@ impl Tasks {
         // Before the look: a change after it, in the order of the shard's lock, sees the flag.
         self.watched.store(true, Ordering::SeqCst);
         self.added()
+    }
+
+    /// Lets the waker go: it may own the runtime that owns this table.
+    pub(crate) fn unwatch(&self) {
+        drop(self.watcher.take());
     }
 
     /// Whether each part of the table was empty when it was looked at, one after the other.

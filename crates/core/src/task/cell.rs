@@ -20,6 +20,7 @@
 
 use std::any::Any;
 use std::future::Future;
+use std::mem::needs_drop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::ptr::NonNull;
@@ -346,6 +347,20 @@ impl<S: Scheduler, F: Future> Cell<S, F> {
         }
     }
 
+    /// Drops an outcome that nobody wants.
+    fn lose(&self, outcome: Outcome<F::Output>) {
+        if let Outcome::Panicked(panic) = &outcome {
+            let message = panic_message(&**panic).to_owned();
+            report(&Report::PanicNotJoined {
+                task: self.header.info.clone(),
+                message,
+            });
+        }
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(outcome))) {
+            self.report_drop(panic);
+        }
+    }
+
     fn report_drop(&self, panic: Box<dyn Any + Send>) {
         let message = panic_message(&*panic).to_owned();
         report(&Report::PanicInDrop {
@@ -388,15 +403,13 @@ impl<S: Scheduler, F: Future> Cell<S, F> {
     unsafe fn cancel(header: NonNull<Header>) {
         // SAFETY: the caller holds the job, so the cell lives.
         let this = unsafe { Self::of(header) };
-        if !this.header.state.is_cancelled() {
-            report(&Report::TaskLost {
-                task: this.header.info.clone(),
-            });
-        }
         let base = Base::task(&this.scheduler, &header, S::KIND);
         let frame = Frame::task(&base, &header, true);
-        // SAFETY: the caller has the right to the future.
-        context::enter_poll(&frame, || unsafe { this.settle(Outcome::Cancelled) });
+        context::enter_poll(&frame, || {
+            this.report_loss();
+            // SAFETY: the caller has the right to the future.
+            unsafe { this.settle(Outcome::Cancelled) }
+        });
     }
 
     /// # Safety
@@ -429,21 +442,21 @@ impl<S: Scheduler, F: Future> Cell<S, F> {
     /// # Safety
     ///
     /// As `VTable::drop_output`.
-    unsafe fn drop_output(header: NonNull<Header>) {
+    unsafe fn drop_output(header: NonNull<Header>, inside: bool) {
         // SAFETY: the caller holds a reference.
         let this = unsafe { Self::of(header) };
         // SAFETY: the caller has the right to the output.
         let outcome = unsafe { this.outcome() };
-        if let Some(Outcome::Panicked(panic)) = &outcome {
-            let message = panic_message(&**panic).to_owned();
-            report(&Report::PanicNotJoined {
-                task: this.header.info.clone(),
-                message,
-            });
-        }
         assert_unlocked();
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(outcome))) {
-            this.report_drop(panic);
+        match outcome {
+            None | Some(Outcome::Cancelled) => {}
+            Some(Outcome::Value(_)) if !needs_drop::<F::Output>() => {}
+            Some(outcome) if inside => {
+                let base = Base::task(&this.scheduler, &header, S::KIND);
+                let frame = Frame::task(&base, &header, false);
+                context::enter_poll(&frame, || this.lose(outcome));
+            }
+            Some(outcome) => this.lose(outcome),
         }
     }
 

@@ -44,8 +44,9 @@ pub(crate) struct VTable {
     pub(crate) schedule: unsafe fn(NonNull<Header>),
     /// Moves the output to where the second pointer shows, an `Option<Result<T, JoinError>>`.
     pub(crate) take: unsafe fn(NonNull<Header>, *mut ()),
-    /// Drops the output where it is. Never unwinds.
-    pub(crate) drop_output: unsafe fn(NonNull<Header>),
+    /// Drops the output where it is; inside the task, if the flag is set, which has just ended then.
+    /// Never unwinds.
+    pub(crate) drop_output: unsafe fn(NonNull<Header>, bool),
     /// Takes the task out of its runtime's table of live tasks, if it is there.
     pub(crate) unlist: unsafe fn(NonNull<Header>),
     /// Frees the cell. Called once, by whoever dropped the last reference.
@@ -280,7 +281,7 @@ pub(crate) fn complete(header: NonNull<Header>) {
         }
     }
     if !completed.handle {
-        drop_output(header);
+        drop_output(header, true);
     }
     // Only now, so that whoever finds no task listed can rely on it that nothing is left of them.
     // SAFETY: invariant 2; the caller's reference outlives the table's.
@@ -305,10 +306,10 @@ fn wake_foreign(waker: Waker, info: &TaskInfo) {
 }
 
 /// Drops the stored output; the caller has the right to it.
-pub(crate) fn drop_output(header: NonNull<Header>) {
+pub(crate) fn drop_output(header: NonNull<Header>, inside: bool) {
     let drop_output = deref(&header).vtable.drop_output;
     // SAFETY: invariant 2; the caller has the right to the output.
-    unsafe { drop_output(header) }
+    unsafe { drop_output(header, inside) }
 }
 
 /// Stores the joiner's waker; false if the task has ended meanwhile. Called by the join handle only.
@@ -359,7 +360,7 @@ pub(crate) fn release_handle(header: NonNull<Header>, taken: bool) {
     if this.state.drop_handle() {
         let _ = take_joiner(this);
     } else {
-        drop_output(header);
+        drop_output(header, false);
     }
 }
 
