@@ -182,3 +182,53 @@ fn kumi_group<R: Runtime>(runtime: Owned<R>, children: usize) -> impl FnMut() + 
         assert_eq!(sum.load(Ordering::Relaxed), expected(children));
     }
 }
+
+/// N children that are parked, cancelled together and waited for. Spawning them is part of it.
+pub(crate) fn cancelled_groups(children: usize) -> io::Result<Vec<Competitor>> {
+    Ok(vec![
+        competitor(TOKIO, TOKIO, aborted_set(tokio_current_thread()?, children)),
+        competitor(
+            "kumi on tokio, current thread",
+            TOKIO,
+            kumi_cancelled_group(Tokio::current_thread()?, children),
+        ),
+        competitor(
+            "kumi on smol, 1 thread",
+            TOKIO,
+            kumi_cancelled_group(Smol::current_thread(), children),
+        ),
+        competitor(
+            "kumi on loop",
+            TOKIO,
+            kumi_cancelled_group(Loop::new()?, children),
+        ),
+    ])
+}
+
+fn aborted_set(runtime: tokio::runtime::Runtime, children: usize) -> impl FnMut() + 'static {
+    move || {
+        runtime.block_on(async {
+            let mut set = tokio::task::JoinSet::new();
+            for _ in 0..children {
+                set.spawn(std::future::pending::<()>());
+            }
+            tokio::task::yield_now().await;
+            set.shutdown().await;
+        });
+    }
+}
+
+fn kumi_cancelled_group<R: Runtime>(runtime: Owned<R>, children: usize) -> impl FnMut() + 'static {
+    let rt = runtime.handle();
+    move || {
+        let group = task_group(&rt, async move |group: TaskGroup<(), R>| {
+            for _ in 0..children {
+                drop(group.spawn(std::future::pending::<Result<(), ()>>()));
+            }
+            yield_now().await;
+            group.cancel();
+            Ok(())
+        });
+        runtime.block_on(group).expect("nothing fails");
+    }
+}

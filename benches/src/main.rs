@@ -86,6 +86,17 @@ fn main() -> std::io::Result<()> {
             competitors: cancel::groups(children)?,
         });
     }
+    for (name, children) in [
+        ("cancel a group of 1 000", 1_000),
+        ("cancel a group of 100 000", 100_000),
+    ] {
+        let children = if args.smoke { 10 } else { children };
+        scenarios.push(Scenario {
+            name,
+            units: children,
+            competitors: cancel::cancelled_groups(children)?,
+        });
+    }
     for scenario in &mut scenarios {
         if let Some(only) = &args.only {
             scenario.competitors.retain(|who| who.name == only);

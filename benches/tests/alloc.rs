@@ -1,13 +1,18 @@
-//! How many times does a task allocate?
+//! How many times does a task allocate? How often are those polled who are cancelled?
 //!
 //! The own loop: once. tokio and smol: at most once more than the native API.
 //! Run in release by `cargo x alloc`: with debug assertions, task memory is not recycled, and then the
 //! own loop's one allocation per task shows; without, even that one mostly goes.
 
+use std::future::{Future, pending, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use allocation_counter::measure;
 use kumi_core::cancel::CancelScope;
+use kumi_core::cleanup::finally;
 use kumi_core::combine::{timeout, yield_now};
 use kumi_core::group::{TaskGroup, task_group};
 use kumi_core::runtime::{Owned, Runtime};
@@ -155,4 +160,72 @@ fn a_million_short_children_leave_nothing_behind() {
         many <= few + 1_024,
         "{few} bytes at most for few, {many} for many"
     );
+}
+
+/// Polls of all children of a group, polls of the group itself after they were parked and cancelled,
+/// and allocations.
+fn cancel_a_crowd<R: Runtime>(runtime: &Owned<R>, children: usize) -> [usize; 3] {
+    let polls = Arc::new([const { AtomicUsize::new(0) }; 2]);
+    let counted = |place: usize, mut future: Pin<Box<dyn Future<Output = ()> + Send>>| {
+        let polls = Arc::clone(&polls);
+        poll_fn(move |cx| {
+            polls[place].fetch_add(1, Ordering::Relaxed);
+            future.as_mut().poll(cx)
+        })
+    };
+    let rt = runtime.handle();
+    let group = task_group(&rt, async |group: TaskGroup<(), _>| {
+        for number in 0..children {
+            let parked = counted(0, Box::pin(pending()));
+            // Every second one has something to clean up.
+            let cleans_up = number % 2 == 0;
+            drop(group.spawn(async move {
+                match cleans_up {
+                    true => finally(parked, yield_now()).await,
+                    false => parked.await,
+                }
+                Ok(())
+            }));
+        }
+        while polls[0].load(Ordering::Relaxed) < children {
+            yield_now().await;
+        }
+        polls[1].store(0, Ordering::Relaxed);
+        group.cancel();
+        Ok(())
+    });
+    let group = async { group.await.expect("nothing fails") };
+    let mut group = pin!(group);
+    let whole = poll_fn(|cx| {
+        polls[1].fetch_add(1, Ordering::Relaxed);
+        group.as_mut().poll(cx)
+    });
+    let allocated = measure(|| runtime.block_on(whole)).count_total;
+    let [of_children, of_group] = [0, 1].map(|place| polls[place].load(Ordering::Relaxed));
+    [of_children, of_group, allocated as usize]
+}
+
+#[test]
+fn cancelling_a_crowd_is_linear() {
+    fn check<R: Runtime>(runtime: Owned<R>) {
+        for children in [1_000, 10_000, 100_000] {
+            let [of_children, of_group, allocated] = cancel_a_crowd(&runtime, children);
+            // Once when it begins, and once more when it is cancelled, as its value would win.
+            assert!(
+                of_children <= 2 * children,
+                "{of_children} polls of {children} children"
+            );
+            assert!(
+                of_group <= children / 4 + 8,
+                "{of_group} polls of a group of {children}"
+            );
+            assert!(
+                allocated <= 8 * children,
+                "{allocated} allocations for {children} children"
+            );
+        }
+    }
+    check(kumi_loop::Loop::new().expect("the loop starts"));
+    check(kumi_tokio::Tokio::current_thread().expect("tokio starts"));
+    check(kumi_smol::Smol::current_thread());
 }
