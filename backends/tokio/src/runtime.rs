@@ -214,7 +214,12 @@ impl Clock for Tokio {
     fn sleep_until(&self, at: Instant) -> TokioSleep {
         // Sleeps find their driver through the runtime that is entered.
         let _entered = self.0.handle.enter();
-        TokioSleep::new(tokio::time::sleep_until(at.into()))
+        TokioSleep::new(tokio::time::sleep_until(at.into()), false)
+    }
+
+    fn sleep_from(&self, now: Instant, at: Instant) -> TokioSleep {
+        let _entered = self.0.handle.enter();
+        TokioSleep::new(tokio::time::sleep_until(at.into()), at > now)
     }
 }
 

@@ -18,17 +18,15 @@ pin_project! {
     pub struct TokioSleep {
         #[pin]
         inner: tokio::time::Sleep,
-        // It was pending at the deadline it has now.
+        // It was not due a moment ago, at the deadline it has now.
         waiting: bool,
     }
 }
 
 impl TokioSleep {
-    pub(crate) fn new(inner: tokio::time::Sleep) -> Self {
-        Self {
-            inner,
-            waiting: false,
-        }
+    /// `waiting`: it is not due yet.
+    pub(crate) fn new(inner: tokio::time::Sleep, waiting: bool) -> Self {
+        Self { inner, waiting }
     }
 }
 

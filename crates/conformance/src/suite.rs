@@ -109,6 +109,7 @@ macro_rules! suite {
                 a_sleep_in_a_task,
                 sleeps_end_in_order,
                 no_sleep_at_all,
+                a_sleep_from_a_known_time,
                 the_longest_sleep,
                 the_deadline_is_told,
                 reset_to_earlier,

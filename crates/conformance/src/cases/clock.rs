@@ -124,6 +124,24 @@ pub async fn no_sleep_at_all<R: Runtime>(rt: R) {
     assert!(poll_with(&mut Box::pin(rt.sleep_until(now + MS)), &waker).is_ready());
 }
 
+/// A sleep whose maker says what time it is: due at once, or not early, and it can be moved.
+pub async fn a_sleep_from_a_known_time<R: Runtime>(rt: R) {
+    let now = rt.now();
+    for at in [now, now.checked_sub(MS).unwrap_or(now)] {
+        let mut sleep = Box::pin(rt.sleep_from(now, at));
+        assert!(poll_once(&mut sleep).await.is_ready());
+    }
+    let at = now + 2 * MS;
+    let mut sleep = Box::pin(rt.sleep_from(now, at));
+    assert_eq!(sleep.deadline(), at);
+    sleep.as_mut().await;
+    assert!(rt.now() >= at);
+    let mut sleep = Box::pin(rt.sleep_from(rt.now(), rt.now() + HOUR));
+    assert!(poll_once(&mut sleep).await.is_pending());
+    sleep.as_mut().reset(now);
+    sleep.as_mut().await;
+}
+
 /// `Duration::MAX` is "never": no overflow, and no end.
 pub async fn the_longest_sleep<R: Runtime>(rt: R) {
     let (wakes, waker) = counting_waker();

@@ -158,6 +158,8 @@ impl<F, C: Clock> Timeout<F, C> {
 struct Alarm<'a, C: Clock> {
     sleep: Pin<&'a mut Option<C::Sleep>>,
     clock: &'a C,
+    /// The time at the beginning of the first poll, if that is this one.
+    began: Option<Instant>,
     deadline: Option<Instant>,
     due: &'a mut bool,
 }
@@ -170,7 +172,11 @@ impl<C: Clock> Alarms for Alarm<'_, C> {
         };
         if !*self.due {
             if self.sleep.is_none() {
-                self.sleep.set(Some(self.clock.sleep_until(deadline)));
+                let sleep = match self.began {
+                    Some(now) => self.clock.sleep_from(now, deadline),
+                    None => self.clock.sleep_until(deadline),
+                };
+                self.sleep.set(Some(sleep));
             }
             let sleep = self.sleep.as_mut().as_pin_mut();
             *self.due = sleep.is_some_and(|sleep| sleep.poll(cx).is_ready());
@@ -186,8 +192,11 @@ impl<F: Future, C: Clock> Future for Timeout<F, C> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
+        let mut began = None;
         if let When::After(limit) = *this.when {
-            *this.when = When::At(deadline_after(this.clock.now(), limit));
+            let now = this.clock.now();
+            *this.when = When::At(deadline_after(now, limit));
+            began = Some(now);
         }
         let deadline = match *this.when {
             When::At(at) => Some(at),
@@ -196,6 +205,7 @@ impl<F: Future, C: Clock> Future for Timeout<F, C> {
         let mut alarm = Alarm {
             sleep: this.sleep,
             clock: this.clock,
+            began,
             deadline,
             due: this.due,
         };

@@ -42,8 +42,8 @@ pub(crate) enum Kind {
 enum Slot<'a> {
     /// In the task's header.
     Task(&'a NonNull<Header>),
-    /// Here for the length of the poll; the scope's future keeps it otherwise.
-    Here(Cell<Option<Arc<Node>>>),
+    /// In the scope's future, which lends it for the length of the poll.
+    Here(&'a Cell<Option<Arc<Node>>>),
     /// The frame is no scope: the next one outwards has it.
     Through,
 }
@@ -372,23 +372,12 @@ pub(crate) fn enter_scope<T>(
     deadline: Option<Instant>,
     f: impl FnOnce() -> T,
 ) -> (T, Seen) {
-    /// Gives the node back.
-    struct Keep<'a, 'f>(&'a mut Option<Arc<Node>>, Frame<'f>);
-    impl Drop for Keep<'_, '_> {
-        fn drop(&mut self) {
-            if let Slot::Here(slot) = &self.1.slot {
-                *self.0 = slot.take();
-            }
-        }
-    }
     if let Some(node) = &node {
         tie_here(node);
     }
-    let held = node.take();
-    let slot = Slot::Here(Cell::new(held));
-    let keep = Keep(node, Frame::inside(slot, wall, own, deadline));
-    let result = enter(&keep.1, f);
-    let outer = keep.1.cancelled_outside();
+    let frame = Frame::inside(Slot::Here(Cell::from_mut(node)), wall, own, deadline);
+    let result = enter(&frame, f);
+    let outer = frame.cancelled_outside();
     (result, Seen { outer })
 }
 

@@ -28,6 +28,17 @@ pub trait Clock: Clone + 'static {
     /// Nothing is lost when it is dropped; its timer is gone at once.
     fn sleep_until(&self, at: Instant) -> Self::Sleep;
 
+    /// [`sleep_until`](Clock::sleep_until) for a caller who has just asked for the time and was told
+    /// `now`: a backend may save a look at the clock with that.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost when it is dropped; its timer is gone at once.
+    fn sleep_from(&self, now: Instant, at: Instant) -> Self::Sleep {
+        let _ = now;
+        self.sleep_until(at)
+    }
+
     /// Returns a future that is ready after `delay`.
     ///
     /// [`Duration::MAX`] is a legal way to write "never".
@@ -36,7 +47,8 @@ pub trait Clock: Clone + 'static {
     ///
     /// Nothing is lost when it is dropped; its timer is gone at once.
     fn sleep(&self, delay: Duration) -> Self::Sleep {
-        self.sleep_until(deadline_after(self.now(), delay))
+        let now = self.now();
+        self.sleep_from(now, deadline_after(now, delay))
     }
 }
 

@@ -29,6 +29,23 @@ macro_rules! each {
     };
 }
 
+/// The sleep that `$sleep` gives on the backend that it is.
+macro_rules! sleep {
+    ($backend:expr, $runtime:ident => $sleep:expr) => {
+        BackendSleep::new(match $backend {
+            #[cfg(feature = "loop")]
+            Self::Loop($runtime) => Inner::Loop { sleep: $sleep },
+            #[cfg(feature = "tokio")]
+            Self::Tokio($runtime) => Inner::Tokio { sleep: $sleep },
+            #[cfg(feature = "smol")]
+            Self::Smol($runtime) => Inner::Smol { sleep: $sleep },
+            #[cfg(feature = "sim")]
+            Self::Sim($runtime) => Inner::Sim { sleep: $sleep },
+            Self::Other($runtime) => Inner::Other { sleep: $sleep },
+        })
+    };
+}
+
 impl Clock for Backend {
     type Sleep = BackendSleep;
 
@@ -37,27 +54,11 @@ impl Clock for Backend {
     }
 
     fn sleep_until(&self, at: Instant) -> BackendSleep {
-        BackendSleep::new(match self {
-            #[cfg(feature = "loop")]
-            Self::Loop(runtime) => Inner::Loop {
-                sleep: runtime.sleep_until(at),
-            },
-            #[cfg(feature = "tokio")]
-            Self::Tokio(runtime) => Inner::Tokio {
-                sleep: runtime.sleep_until(at),
-            },
-            #[cfg(feature = "smol")]
-            Self::Smol(runtime) => Inner::Smol {
-                sleep: runtime.sleep_until(at),
-            },
-            #[cfg(feature = "sim")]
-            Self::Sim(runtime) => Inner::Sim {
-                sleep: runtime.sleep_until(at),
-            },
-            Self::Other(runtime) => Inner::Other {
-                sleep: runtime.sleep_until(at),
-            },
-        })
+        sleep!(self, runtime => runtime.sleep_until(at))
+    }
+
+    fn sleep_from(&self, now: Instant, at: Instant) -> BackendSleep {
+        sleep!(self, runtime => runtime.sleep_from(now, at))
     }
 }
 
