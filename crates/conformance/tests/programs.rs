@@ -317,8 +317,17 @@ impl World {
                     deferred: true,
                     ..self.clone()
                 };
-                let body = self.ledger.uncut(name(*number), run(&inside, body));
-                uncancellable(body).await;
+                let body = run(&inside, body);
+                if self.awaited {
+                    uncancellable(self.ledger.uncut(name(*number), body)).await;
+                } else {
+                    // Nobody drops a task.
+                    uncancellable(async {
+                        self.due(*number);
+                        self.ledger.clean_up(name(*number), body).await;
+                    })
+                    .await;
+                }
             }
             Program::Task(body) => {
                 let _ = self.rt.spawn(run(&self.unwaited(), body)).await;
