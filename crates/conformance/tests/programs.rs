@@ -291,7 +291,8 @@ impl World {
             }
             Program::Limit(time, body) => {
                 let limit = Duration::from_millis(*time);
-                let _ = timeout(&self.rt, limit, run(self, body)).await;
+                let ended = timeout(&self.rt, limit, run(self, body)).await;
+                self.goes_on(ended.is_err());
             }
             Program::Region(number, body, clean) => {
                 let clean_up = self.clean_up(*number, clean);
@@ -359,6 +360,16 @@ impl World {
         self.ledger
             .check(handle.has_ended(), "a scope resolved, and has not ended");
         lock(&self.scopes).remove(&number);
+        self.goes_on(ended.is_err());
+    }
+
+    /// Code goes on after a scope that was `cut` only if no scope around it is to end.
+    fn goes_on(&self, cut: bool) {
+        let asked = cancel_requested() && !self.deferred;
+        self.ledger.check(
+            !(cut && asked),
+            "a scope resolved, and one around it is cancelled",
+        );
     }
 
     async fn bracket(&self, number: usize, body: &Arc<Program>, clean: &Arc<Program>) {
