@@ -5,8 +5,15 @@
 //! several futures; what a runtime can do better by itself (spawned forms) belongs to a trait over
 //! [`Runtime`](crate::runtime::Runtime) beside them.
 
+mod container;
+mod gather;
+mod policy;
+pub mod set;
 mod timeout;
 mod yield_now;
 
+pub use container::{Container, Iter};
+pub use gather::{Gather, gather};
+pub use policy::{All, Body, First, FirstOk, NoErr, Policy};
 pub use timeout::{Elapsed, Timeout, timeout, timeout_at};
 pub use yield_now::{YieldNow, yield_now};

@@ -1,0 +1,304 @@
+//! The block: one allocation with the slots of all children, the queues of the woken, and the waker of
+//! the parent.
+//!
+//! # PROTOCOL
+//!
+//! The block is a [`Header`] and behind it one [`Slot`] for each child. It is reached by pointers to
+//! slots; a slot knows its index, so the header lies that many slots in front of it. Each waker
+//! and the set itself hold one reference; the last one frees the block.
+//!
+//! **Two queues.** `turn` belongs to the thread that polls or owns the set: a list linked by the
+//! slots' `next`, without any atomic operation. `inbox` takes wakes from everywhere else: a stack linked
+//! by `link`, pushed by compare-exchange (release), emptied as a whole at the start of a poll (acquire)
+//! and appended to the other in the order of the pushes. There is no ABA problem, because
+//! nothing is taken from its middle.
+//!
+//! **Whose wake is it?** While the set is polled, `owner` is the mark of that thread. Whoever reads its
+//! own mark there is inside of that poll, further up the same stack: only the thread itself writes its
+//! mark, it writes zero when the poll ends, and a thread always sees its own last write. (A mark
+//! is used again only by a thread that starts after the other has ended.) So that wake may use `turn`.
+//!
+//! **Once.** A child is at most once in each queue. In `turn` it is if its `next` says so. For the
+//! inbox, `claimed` is swapped to true before the push, and to false when the inbox is emptied. Both are
+//! read-modify-writes, also when they change nothing: a wake that finds `claimed` set leaves what
+//! was written before it to the one who clears it. A child that is found in `turn` as well is
+//! not appended again. When a child has finished, `claimed` stays set.
+//!
+//! **The parent** is woken by the push that finds the inbox empty. It sets `BUSY` in the same step,
+//! which allows it to read `parent`, and clears it after the wake. A push that finds the inbox empty but
+//! `BUSY` sets `AGAIN`: the busy one wakes once more, since its wake may have come before the
+//! poll that emptied the inbox. The set writes `parent` only while it has set `BUSY` itself; if it
+//! cannot, it has the new waker woken at once, to try again. `CLOSED` says that the set has
+//! ended: pushes do nothing; whoever is busy then takes the parent's waker away.
+//!
+//! # Invariants
+//!
+//! 1. A `NonNull<Slot>` of a [`BlockRef`] or of a waker points into a live block, since its holder has a
+//!    reference, or is lent the one of the set for the length of a poll.
+//! 2. Header and slots are shared; they are changed through atomics and cells only.
+//! 3. `next` of each slot, `first` and `last` are read and written by the holder of a [`Turn`] only:
+//!    the thread that polls or owns the set, of which there is one at a time.
+//! 4. `parent` is written by who has set `BUSY`, or by `close` and `leave` on a closed block that is
+//!    not busy. It is read by who has set `BUSY`, and by the set, which is the only writer
+//!    before the end.
+#![allow(
+    unsafe_code,
+    reason = "one allocation for all wakers of a set; see the protocol"
+)]
+
+use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::ptr::NonNull;
+use std::task::Waker;
+
+use super::parent::push;
+use super::turn::Turn;
+use crate::loom::{AtomicBool, AtomicU32, AtomicUsize, Ordering, UnsafeCell};
+use crate::util::thread_mark;
+
+/// Somebody wakes the parent, or the set changes the waker of the parent.
+pub(super) const BUSY: usize = 1;
+/// Whoever is busy is to wake once more.
+pub(super) const AGAIN: usize = 2;
+/// The set has ended.
+pub(super) const CLOSED: usize = 4;
+pub(super) const FLAGS: usize = BUSY | AGAIN | CLOSED;
+/// Above the flags: the index of the newest in the inbox plus one, or zero.
+pub(super) const SHIFT: u32 = 3;
+
+/// More children than this do not fit into the words of a block.
+const MOST: usize = 1 << 28;
+
+// Values of `Slot::next` besides an index.
+/// Not in the queue.
+pub(super) const IDLE: u32 = u32::MAX;
+/// The last in the queue; and in `first` and `last`: the queue is empty.
+pub(super) const END: u32 = u32::MAX - 1;
+
+/// What the children share.
+#[repr(C)]
+pub(super) struct Header {
+    /// The newest in the inbox, and the flags.
+    pub(super) inbox: AtomicUsize,
+    refs: AtomicUsize,
+    /// The mark of the thread that polls the set, or zero.
+    pub(super) owner: AtomicUsize,
+    pub(super) parent: UnsafeCell<Option<Waker>>,
+    pub(super) first: UnsafeCell<u32>,
+    pub(super) last: UnsafeCell<u32>,
+    pub(super) len: u32,
+}
+
+/// What the block keeps of one child.
+#[repr(C)]
+pub(super) struct Slot {
+    pub(super) index: u32,
+    /// The next in `turn`, or one of the values above.
+    pub(super) next: UnsafeCell<u32>,
+    /// The next older one in the inbox: its index plus one, or zero.
+    pub(super) link: AtomicU32,
+    /// In the inbox, or finished.
+    pub(super) claimed: AtomicBool,
+    /// The child has finished.
+    pub(super) done: UnsafeCell<bool>,
+}
+
+/// Where the slots begin.
+const SLOTS: usize = size_of::<Header>().next_multiple_of(align_of::<Slot>());
+
+/// A pointer to the first slot of a block.
+pub(super) type Slots = NonNull<Slot>;
+
+fn layout(len: usize) -> Layout {
+    assert!(len < MOST, "a combinator can have at most {MOST} children");
+    let align = align_of::<Header>().max(align_of::<Slot>());
+    let layout = Layout::from_size_align(SLOTS + len * size_of::<Slot>(), align);
+    layout.expect("so many slots fit into memory")
+}
+
+/// Makes a block for `len` children, of which the first `done` have finished, with one reference.
+fn allocate(len: usize, done: usize, owner: usize, parent: Waker) -> Slots {
+    let layout = layout(len);
+    // SAFETY: the layout is not empty: it has a header.
+    let memory = unsafe { alloc(layout) };
+    let Some(base) = NonNull::new(memory) else {
+        handle_alloc_error(layout)
+    };
+    let header = Header {
+        inbox: AtomicUsize::new(0),
+        refs: AtomicUsize::new(1),
+        owner: AtomicUsize::new(owner),
+        parent: UnsafeCell::new(Some(parent)),
+        first: UnsafeCell::new(END),
+        last: UnsafeCell::new(END),
+        len: len as u32,
+    };
+    // SAFETY: the memory is fresh, aligned, and large enough.
+    unsafe { base.cast::<Header>().write(header) };
+    // SAFETY: the slots lie behind the header, in the same allocation.
+    let slots = unsafe { base.add(SLOTS) }.cast::<Slot>();
+    for index in 0..len {
+        let finished = index < done;
+        let slot = Slot {
+            index: index as u32,
+            next: UnsafeCell::new(IDLE),
+            link: AtomicU32::new(0),
+            claimed: AtomicBool::new(finished),
+            done: UnsafeCell::new(finished),
+        };
+        // SAFETY: there are `len` slots in the allocation.
+        let place = unsafe { slots.add(index) };
+        // SAFETY: as for the header.
+        unsafe { place.write(slot) };
+    }
+    slots
+}
+
+/// The block that `slot` is in.
+#[inline(always)]
+pub(super) fn slots_of(slot: NonNull<Slot>) -> Slots {
+    // SAFETY: invariant 1.
+    let index = unsafe { slot.as_ref() }.index as usize;
+    // SAFETY: that many slots lie in front of it; the pointer comes from the whole allocation.
+    unsafe { slot.sub(index) }
+}
+
+/// The header of a block. The caller uses it only as long as a reference lasts.
+#[inline(always)]
+pub(super) fn header<'a>(slots: Slots) -> &'a Header {
+    // SAFETY: it lies in front of the first slot; the pointer comes from the whole allocation.
+    let header = unsafe { slots.cast::<u8>().sub(SLOTS) }.cast::<Header>();
+    // SAFETY: invariants 1 and 2.
+    unsafe { header.as_ref() }
+}
+
+/// A slot of a block. The caller uses it only as long as a reference lasts.
+#[inline(always)]
+pub(super) fn slot<'a>(slots: Slots, index: u32) -> &'a Slot {
+    debug_assert!(index < header(slots).len, "no such child");
+    // SAFETY: invariant 1: only indices of slots are stored.
+    let slot = unsafe { slots.add(index as usize) };
+    // SAFETY: invariants 1 and 2.
+    unsafe { slot.as_ref() }
+}
+
+/// Takes one more reference; the caller has one, or is lent one.
+#[inline]
+pub(super) fn retain(slot: NonNull<Slot>) {
+    // Relaxed: the reference of the caller keeps the block.
+    let before = header(slots_of(slot)).refs.fetch_add(1, Ordering::Relaxed);
+    if before > usize::MAX / 2 {
+        // So many wakers exist only if they are forgotten: better to stop than to free too early.
+        std::process::abort();
+    }
+}
+
+/// Gives a reference back, and frees the block if it was the last.
+#[inline]
+pub(super) fn release(slot: NonNull<Slot>) {
+    let slots = slots_of(slot);
+    // Release: what was done through this reference comes before the end of the block; pairs with the
+    // Acquire in `free`.
+    if header(slots).refs.fetch_sub(1, Ordering::Release) == 1 {
+        free(slots);
+    }
+}
+
+#[cold]
+fn free(slots: Slots) {
+    let this = header(slots);
+    // Acquire: pairs with the Release of all who gave their reference back.
+    this.refs.load(Ordering::Acquire);
+    let len = this.len as usize;
+    // SAFETY: as in `header`.
+    let base = unsafe { slots.cast::<u8>().sub(SLOTS) };
+    // SAFETY: no reference is left, so nobody uses the slots any more.
+    unsafe { NonNull::slice_from_raw_parts(slots, len).drop_in_place() };
+    // SAFETY: as above.
+    unsafe { base.cast::<Header>().drop_in_place() };
+    // SAFETY: it was allocated with this layout.
+    unsafe { dealloc(base.as_ptr(), layout(len)) };
+}
+
+/// Wakes the child of `slot`: it will be polled once more.
+#[inline]
+pub(super) fn wake(slot: NonNull<Slot>) {
+    let slots = slots_of(slot);
+    if header(slots).owner.load(Ordering::Relaxed) == thread_mark() {
+        // SAFETY: see the protocol: this thread is inside of a poll of the set.
+        let turn = unsafe { Turn::assume(slots) };
+        // SAFETY: invariant 1.
+        turn.push(unsafe { slot.as_ref() }.index);
+    } else {
+        push(slots, slot);
+    }
+}
+
+/// The reference of a set to its block.
+pub(super) struct BlockRef(pub(super) Slots);
+
+// SAFETY: the block is shared between threads by its protocol. What belongs to the set's thread is
+// reached by a `Turn` only, for which the set is borrowed mutably.
+unsafe impl Send for BlockRef {}
+// SAFETY: as above; `&BlockRef` gives access to what any waker may do, and to `is_done`, which only
+// reads what is written with `&mut BlockRef`.
+unsafe impl Sync for BlockRef {}
+
+impl BlockRef {
+    /// Makes a block for `len` children, of which the first `done` have finished.
+    ///
+    /// The thread with the mark `owner` is polling it, and goes on with [`resume`](Self::resume).
+    pub(super) fn new(len: usize, done: usize, owner: usize, parent: Waker) -> Self {
+        Self(allocate(len, done, owner, parent))
+    }
+
+    /// The reference as a pointer to the first slot; [`from_raw`](Self::from_raw) takes it back.
+    pub(super) fn into_raw(self) -> NonNull<Slot> {
+        let slots = self.0;
+        std::mem::forget(self);
+        slots
+    }
+
+    /// Takes back the reference that [`into_raw`](Self::into_raw) gave.
+    ///
+    /// # Safety
+    ///
+    /// `slots` must come from there, and be taken back once.
+    pub(super) unsafe fn from_raw(slots: NonNull<Slot>) -> Self {
+        Self(slots)
+    }
+
+    /// Whether a child has finished.
+    #[inline]
+    pub(super) fn is_done(&self, index: usize) -> bool {
+        let done = &slot(self.0, index as u32).done;
+        // SAFETY: invariant 3: a `Turn` would borrow the set.
+        done.with(|done| unsafe { *done })
+    }
+
+    /// Begins a poll with `waker`: from now on until the turn ends, wakes of this thread are the turn's.
+    ///
+    /// Also takes all from the inbox.
+    #[inline]
+    pub(super) fn begin(&mut self, waker: &Waker) -> Turn<'_> {
+        let old = self.register(waker);
+        header(self.0).owner.store(thread_mark(), Ordering::Relaxed);
+        let turn = Turn::new(self);
+        turn.drain();
+        drop(old);
+        turn
+    }
+
+    /// The turn of the poll in which the block was made.
+    #[inline]
+    pub(super) fn resume(&mut self) -> Turn<'_> {
+        Turn::new(self)
+    }
+}
+
+impl Drop for BlockRef {
+    fn drop(&mut self) {
+        let waker = self.close();
+        release(self.0);
+        drop(waker);
+    }
+}

@@ -1,0 +1,170 @@
+//! Wakes from outside of a poll, and the waker of the parent.
+//!
+//! The protocol and its invariants are those of [`block`](super::block).
+#![allow(unsafe_code, reason = "a cell that a bit protects")]
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::ptr::NonNull;
+use std::task::Waker;
+
+use super::block::{AGAIN, BUSY, BlockRef, CLOSED, FLAGS, Header, SHIFT, Slot, Slots, header};
+use crate::loom::{Ordering, assert_unlocked};
+use crate::util::discard;
+
+/// Puts the child of `slot` into the inbox, if it is not there.
+pub(super) fn push(slots: Slots, child: NonNull<Slot>) {
+    assert_unlocked();
+    // SAFETY: invariant 1.
+    let child = unsafe { child.as_ref() };
+    // Release: what was written before the wake is seen by who clears it; pairs with `Turn::drain`.
+    if child.claimed.swap(true, Ordering::AcqRel) {
+        return;
+    }
+    let inbox = &header(slots).inbox;
+    let mut old = inbox.load(Ordering::Relaxed);
+    let wakes = loop {
+        if old & CLOSED != 0 {
+            return;
+        }
+        child.link.store((old >> SHIFT) as u32, Ordering::Relaxed);
+        let flags = match old >> SHIFT {
+            0 if old & BUSY == 0 => BUSY,
+            0 => old | AGAIN,
+            _ => old,
+        };
+        let new = (child.index as usize + 1) << SHIFT | flags & FLAGS;
+        // Release: the link; pairs with the Acquire in `Turn::drain`. Acquire: the parent's waker, if
+        // this one becomes busy; pairs with the Release of `leave` and `Turn::register`.
+        let order = match cfg!(kumi_fault = "inbox_relaxed") {
+            true => Ordering::Relaxed,
+            false => Ordering::AcqRel,
+        };
+        match inbox.compare_exchange_weak(old, new, order, Ordering::Relaxed) {
+            Ok(_) => break old & BUSY == 0 && old >> SHIFT == 0,
+            Err(now) => old = now,
+        }
+    };
+    if wakes {
+        wake_parent(slots);
+    }
+}
+
+/// Wakes the parent; the caller has set `BUSY`.
+fn wake_parent(slots: Slots) {
+    let mut panicked = None;
+    loop {
+        let wake = || {
+            header(slots).parent.with(|parent| {
+                // SAFETY: invariant 4: it is not written while `BUSY` is set, but by who set it.
+                let parent = unsafe { &*parent };
+                parent.as_ref().map(Waker::wake_by_ref)
+            });
+        };
+        // Also if the waker panics, the block must not stay busy.
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(wake)) {
+            if let Some(earlier) = panicked.replace(panic) {
+                discard(earlier);
+            }
+        }
+        if leave(slots) {
+            break;
+        }
+    }
+    if let Some(panic) = panicked {
+        resume_unwind(panic);
+    }
+}
+
+/// Clears `BUSY`; false if the parent is to be woken again, and then it is still set.
+fn leave(slots: Slots) -> bool {
+    let this = header(slots);
+    let mut old = this.inbox.load(Ordering::Relaxed);
+    loop {
+        let again = old & (AGAIN | CLOSED) == AGAIN;
+        let new = match again {
+            true => old & !AGAIN,
+            false => old & !(AGAIN | BUSY),
+        };
+        // Release: the parent's waker was read; pairs with the Acquire of who is busy next. Acquire:
+        // the same, from who set `AGAIN` or `CLOSED`.
+        let order = Ordering::AcqRel;
+        match this
+            .inbox
+            .compare_exchange_weak(old, new, order, Ordering::Relaxed)
+        {
+            Ok(_) if again => return false,
+            Ok(_) => break,
+            Err(now) => old = now,
+        }
+    }
+    if old & CLOSED != 0 {
+        // SAFETY: invariant 4: the set found it busy when it closed the block.
+        drop(unsafe { take_parent(this) });
+    }
+    true
+}
+
+/// Takes the parent's waker.
+///
+/// # Safety
+///
+/// The caller must have the right to write it (invariant 4).
+unsafe fn take_parent(this: &Header) -> Option<Waker> {
+    this.parent.with_mut(|parent| {
+        // SAFETY: by the caller.
+        unsafe { (*parent).take() }
+    })
+}
+
+impl BlockRef {
+    /// Stores `waker` as the parent's; returns the one before.
+    #[inline]
+    pub(super) fn register(&mut self, waker: &Waker) -> Option<Waker> {
+        let same = header(self.0).parent.with(|parent| {
+            // SAFETY: invariant 4: this is the set, the only one who writes it.
+            let parent = unsafe { &*parent };
+            parent.as_ref().is_some_and(|old| old.will_wake(waker))
+        });
+        match same {
+            true => None,
+            false => self.replace(waker),
+        }
+    }
+
+    #[cold]
+    fn replace(&mut self, waker: &Waker) -> Option<Waker> {
+        assert_unlocked();
+        let fresh = waker.clone();
+        let this = header(self.0);
+        // Acquire: the last one who was busy has read the old one; pairs with `leave`.
+        let before = this.inbox.fetch_or(BUSY, Ordering::AcqRel);
+        if before & BUSY != 0 {
+            // Somebody is waking the old one. Come again, when he has done.
+            waker.wake_by_ref();
+            return Some(fresh);
+        }
+        let old = this.parent.with_mut(|parent| {
+            // SAFETY: invariant 4: this one has set `BUSY`.
+            unsafe { (*parent).replace(fresh) }
+        });
+        // `AGAIN` is no request any more: the inbox is looked at right after this. Release: the new
+        // waker; pairs with the Acquire in `push`.
+        this.inbox.fetch_and(!(BUSY | AGAIN), Ordering::AcqRel);
+        old
+    }
+
+    /// Ends the block for the set: later wakes do nothing. Returns the parent's waker, if nobody is
+    /// waking it: then that one drops it.
+    pub(super) fn close(&mut self) -> Option<Waker> {
+        let this = header(self.0);
+        this.owner.store(0, Ordering::Relaxed);
+        // Acquire: the last one who was busy has read the waker; pairs with `leave`. Release: what
+        // was done with it before is seen by `leave`.
+        let before = this.inbox.fetch_or(CLOSED, Ordering::AcqRel);
+        match before & (BUSY | CLOSED) {
+            // SAFETY: invariant 4: nobody is busy, and nobody will be.
+            0 => unsafe { take_parent(this) },
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! The wakers of children: pointers to slots; and the first round, which makes the block on demand.
+//!
+//! A child is polled with a waker that borrows the reference of the set, so that a child that does not
+//! keep its waker costs no counting. Clones have references of their own.
+//!
+//! Until there is a block, a child is polled with a waker that points to a [`Starter`] on the stack of
+//! the poll. It can be lent to other threads for that long, as any `&Waker`. It makes the block when it is
+//! cloned or woken; whoever comes first wins. Its clones are ordinary wakers of the slot.
+//!
+//! # Invariants
+//!
+//! 1. The data of a waker with `SLOT` is a slot. The waker has a reference, or is lent the one of the
+//!    set, by [`with`], and then never dropped.
+//! 2. The data of a waker with `START` is a `Starter` that outlives it: it is only ever lent, by
+//!    [`Starter::with`], and what `clone` returns is no `START` waker.
+#![allow(unsafe_code, reason = "waker tables; see the invariants")]
+
+use std::mem::ManuallyDrop;
+use std::ptr::{self, NonNull};
+use std::task::{RawWaker, RawWakerVTable, Waker};
+
+use super::block::{BlockRef, Slot, release, retain, wake};
+use super::turn::Turn;
+use crate::loom::{AtomicPtr, Ordering};
+use crate::util::thread_mark;
+
+static SLOT: RawWakerVTable =
+    RawWakerVTable::new(slot_clone, slot_wake, slot_wake_by_ref, slot_drop);
+
+/// The slot that a waker's data points to.
+///
+/// # Safety
+///
+/// The waker must be one with `SLOT`.
+#[inline(always)]
+unsafe fn slot(data: *const ()) -> NonNull<Slot> {
+    // SAFETY: such data is made from a pointer that is not null.
+    unsafe { NonNull::new_unchecked(data.cast_mut().cast()) }
+}
+
+#[inline]
+fn raw(slot: NonNull<Slot>) -> RawWaker {
+    RawWaker::new(slot.as_ptr().cast_const().cast(), &SLOT)
+}
+
+unsafe fn slot_clone(data: *const ()) -> RawWaker {
+    // SAFETY: called through the table.
+    let slot = unsafe { slot(data) };
+    retain(slot);
+    raw(slot)
+}
+
+unsafe fn slot_wake(data: *const ()) {
+    /// Gives the waker's reference back, also if the wake panics.
+    struct Release(NonNull<Slot>);
+    impl Drop for Release {
+        fn drop(&mut self) {
+            release(self.0);
+        }
+    }
+    // SAFETY: called through the table.
+    let held = Release(unsafe { slot(data) });
+    wake(held.0);
+}
+
+unsafe fn slot_wake_by_ref(data: *const ()) {
+    // SAFETY: called through the table.
+    wake(unsafe { slot(data) });
+}
+
+unsafe fn slot_drop(data: *const ()) {
+    // SAFETY: called through the table.
+    release(unsafe { slot(data) });
+}
+
+/// Lends the waker of a child to `f`.
+#[inline(always)]
+pub(super) fn with<T>(turn: &Turn<'_>, index: u32, f: impl FnOnce(&Waker) -> T) -> T {
+    // SAFETY: invariant 1: it is lent for the length of this call only, and not dropped; `turn`
+    // borrows the reference of the set.
+    let waker = ManuallyDrop::new(unsafe { Waker::from_raw(raw(turn.slot(index))) });
+    f(&waker)
+}
+
+/// Makes the block of a set when a child needs it.
+pub(super) struct Starter<'a> {
+    /// The block, with one reference that is the set's.
+    block: AtomicPtr<Slot>,
+    parent: &'a Waker,
+    mark: usize,
+    len: usize,
+    /// The child that is polled; all before it have finished.
+    index: usize,
+}
+
+static START: RawWakerVTable = RawWakerVTable::new(start_clone, start_wake, start_wake, start_drop);
+
+impl<'a> Starter<'a> {
+    #[inline]
+    pub(super) fn new(len: usize, parent: &'a Waker) -> Self {
+        Self {
+            block: AtomicPtr::new(ptr::null_mut()),
+            parent,
+            mark: thread_mark(),
+            len,
+            index: 0,
+        }
+    }
+
+    /// Lends a waker of the child at `index` to `f`; those before it have finished.
+    #[inline(always)]
+    pub(super) fn with<T>(&mut self, index: usize, f: impl FnOnce(&Waker) -> T) -> T {
+        self.index = index;
+        let data = ptr::from_ref(&*self).cast();
+        // SAFETY: invariant 2: it is lent for the length of this call only, and not dropped.
+        let waker = ManuallyDrop::new(unsafe { Waker::new(data, &START) });
+        f(&waker)
+    }
+
+    /// The block, if one was made.
+    #[inline(always)]
+    pub(super) fn take(&mut self) -> Option<BlockRef> {
+        // Relaxed: no other thread has the waker any more, and who made it there was waited for.
+        let made = NonNull::new(self.block.load(Ordering::Relaxed))?;
+        self.block.store(ptr::null_mut(), Ordering::Relaxed);
+        // SAFETY: it came from `into_raw`, and only once.
+        Some(unsafe { BlockRef::from_raw(made) })
+    }
+
+    /// The block; made now if there is none.
+    pub(super) fn make(&mut self) -> BlockRef {
+        self.slots();
+        self.take().unwrap_or_else(|| unreachable!("it is there"))
+    }
+
+    /// A pointer to the first slot of the block; made now if there is none.
+    fn slots(&self) -> NonNull<Slot> {
+        // Acquire: the block's contents; pairs with the Release below.
+        if let Some(made) = NonNull::new(self.block.load(Ordering::Acquire)) {
+            return made;
+        }
+        let fresh = BlockRef::new(self.len, self.index, self.mark, self.parent.clone()).into_raw();
+        let (success, failure) = (Ordering::AcqRel, Ordering::Acquire);
+        match self
+            .block
+            .compare_exchange(ptr::null_mut(), fresh.as_ptr(), success, failure)
+        {
+            Ok(_) => fresh,
+            Err(other) => {
+                // SAFETY: as in `take`; nobody else knows it.
+                drop(unsafe { BlockRef::from_raw(fresh) });
+                NonNull::new(other).unwrap_or_else(|| unreachable!("it was not null"))
+            }
+        }
+    }
+
+    /// A pointer to the slot of the child that is polled.
+    fn slot(&self) -> NonNull<Slot> {
+        // SAFETY: the block has a slot for each child.
+        unsafe { self.slots().add(self.index) }
+    }
+}
+
+impl Drop for Starter<'_> {
+    fn drop(&mut self) {
+        // Left over only if the child panicked.
+        drop(self.take());
+    }
+}
+
+/// The starter that a waker's data points to.
+///
+/// # Safety
+///
+/// The waker must be one with `START`.
+unsafe fn starter<'a>(data: *const ()) -> &'a Starter<'a> {
+    // SAFETY: invariant 2; the caller uses it only while the waker is there.
+    unsafe { &*data.cast() }
+}
+
+unsafe fn start_clone(data: *const ()) -> RawWaker {
+    // SAFETY: called through the table.
+    let slot = unsafe { starter(data) }.slot();
+    retain(slot);
+    raw(slot)
+}
+
+unsafe fn start_wake(data: *const ()) {
+    // SAFETY: called through the table.
+    wake(unsafe { starter(data) }.slot());
+}
+
+unsafe fn start_drop(_: *const ()) {}
