@@ -6,14 +6,20 @@
 //! [`Runtime`](crate::runtime::Runtime) beside them.
 
 mod container;
+mod decide;
 mod gather;
 mod policy;
+mod race;
 pub mod set;
 mod timeout;
+mod try_gather;
+pub mod tuple;
 mod yield_now;
 
 pub use container::{Container, Iter};
 pub use gather::{Gather, gather};
-pub use policy::{All, Body, First, FirstOk, NoErr, Policy};
+pub use policy::{All, Body, First, FirstOk, Named, NoErr, Policy};
+pub use race::{Race, RaceError, RaceOk, race, race_ok};
 pub use timeout::{Elapsed, Timeout, timeout, timeout_at};
+pub use try_gather::{TryGather, try_gather};
 pub use yield_now::{YieldNow, yield_now};

@@ -2,5 +2,7 @@
 
 #[path = "combine/gather.rs"]
 mod gather;
+#[path = "combine/shapes.rs"]
+mod shapes;
 #[path = "combine/support.rs"]
 mod support;

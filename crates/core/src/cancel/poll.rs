@@ -20,6 +20,12 @@ pub(crate) trait Alarms {
     /// If a scope around it is due as well, that one reports, unless `wall` keeps its cancel out.
     fn poll_due(&mut self, wall: Wall, cx: &mut Context<'_>) -> bool;
 
+    /// Whether a value is there that ends the scope. If it came in this very poll and nothing has to be
+    /// waited for, it beats a cancel from outside, as the value of a body does.
+    fn has_decided(&self) -> bool {
+        false
+    }
+
     /// Whether the regions inside have had time enough; asked while the scope waits for them.
     fn poll_grace(&mut self, _: &mut Context<'_>) -> bool {
         false
@@ -67,18 +73,38 @@ impl ScopeState {
     #[inline]
     pub(crate) fn poll<F: Future>(
         &mut self,
-        mut body: Pin<&mut Option<F>>,
+        body: Pin<&mut Option<F>>,
         deadline: Option<std::time::Instant>,
         alarms: &mut impl Alarms,
         cx: &mut Context<'_>,
     ) -> Poll<Ended<F::Output>> {
+        self.poll_with(body, deadline, alarms, cx, |future, _, cx| future.poll(cx))
+    }
+
+    /// [`poll`](Self::poll) of a body that `poll_body` polls.
+    ///
+    /// # Panics
+    ///
+    /// As `poll` does.
+    #[inline]
+    pub(crate) fn poll_with<B, T, A: Alarms>(
+        &mut self,
+        mut body: Pin<&mut Option<B>>,
+        deadline: Option<std::time::Instant>,
+        alarms: &mut A,
+        cx: &mut Context<'_>,
+        mut poll_body: impl FnMut(Pin<&mut B>, &mut A, &mut Context<'_>) -> Poll<T>,
+    ) -> Poll<Ended<T>> {
+        let decided_before = alarms.has_decided();
         loop {
             let wall = self.look(cx);
-            let Some(future) = body.as_mut().as_pin_mut() else {
+            let Some(inner) = body.as_mut().as_pin_mut() else {
                 return self.poll_again();
             };
             let (poll, seen) =
-                context::enter_scope(&mut self.node, wall, self.own, deadline, || future.poll(cx));
+                context::enter_scope(&mut self.node, wall, self.own, deadline, || {
+                    poll_body(inner, alarms, cx)
+                });
             if let Poll::Ready(value) = poll {
                 self.finish(body);
                 return Poll::Ready(Ended::Value(value));
@@ -105,7 +131,7 @@ impl ScopeState {
                     context::enter_cut(|| body.set(None));
                 }
             }
-            if seen.outer {
+            if seen.outer && (decided_before || !alarms.has_decided()) {
                 self.unwound = body.is_none();
                 return Poll::Pending;
             }

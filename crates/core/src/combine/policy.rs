@@ -14,26 +14,32 @@ use std::task::{Context, Poll};
 /// Judges the output `O` of a child.
 ///
 /// The policies are [`All`], [`NoErr`], [`First`] and [`FirstOk`].
-pub trait Policy<O> {
+pub trait Policy<O>: Named {
     /// What is kept until all have finished.
     type Kept;
     /// What decides for all.
     type Stop;
-    /// The name of the combinator, for messages.
-    const NAME: &'static str;
-
     /// Keeps an output, or lets it decide.
     fn judge(output: O) -> ControlFlow<Self::Stop, Self::Kept>;
+}
+
+/// A policy as the name of its combinator, for messages.
+pub trait Named {
+    /// The name.
+    const NAME: &'static str;
 }
 
 /// The policy of [`gather`](super::gather): all are kept.
 #[derive(Debug)]
 pub enum All {}
 
+impl Named for All {
+    const NAME: &'static str = "gather";
+}
+
 impl<T> Policy<T> for All {
     type Kept = T;
     type Stop = Infallible;
-    const NAME: &'static str = "gather";
 
     #[inline(always)]
     fn judge(output: T) -> ControlFlow<Infallible, T> {
@@ -45,10 +51,13 @@ impl<T> Policy<T> for All {
 #[derive(Debug)]
 pub enum NoErr {}
 
+impl Named for NoErr {
+    const NAME: &'static str = "try_gather";
+}
+
 impl<T, E> Policy<Result<T, E>> for NoErr {
     type Kept = T;
     type Stop = E;
-    const NAME: &'static str = "try_gather";
 
     #[inline(always)]
     fn judge(output: Result<T, E>) -> ControlFlow<E, T> {
@@ -63,10 +72,13 @@ impl<T, E> Policy<Result<T, E>> for NoErr {
 #[derive(Debug)]
 pub enum First {}
 
+impl Named for First {
+    const NAME: &'static str = "race";
+}
+
 impl<T> Policy<T> for First {
     type Kept = Infallible;
     type Stop = T;
-    const NAME: &'static str = "race";
 
     #[inline(always)]
     fn judge(output: T) -> ControlFlow<T, Infallible> {
@@ -78,10 +90,13 @@ impl<T> Policy<T> for First {
 #[derive(Debug)]
 pub enum FirstOk {}
 
+impl Named for FirstOk {
+    const NAME: &'static str = "race_ok";
+}
+
 impl<T, E> Policy<Result<T, E>> for FirstOk {
     type Kept = E;
     type Stop = T;
-    const NAME: &'static str = "race_ok";
 
     #[inline(always)]
     fn judge(output: Result<T, E>) -> ControlFlow<T, E> {
@@ -113,4 +128,41 @@ pub trait Body {
         cx: &mut Context<'_>,
         stop: &mut Option<Self::Stop>,
     ) -> Poll<Option<Self::Kept>>;
+}
+
+/// Whether a body can be polled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    Open,
+    /// A poll goes on, or has panicked.
+    Polling,
+    /// The outputs were handed out.
+    Over,
+}
+
+impl Phase {
+    /// Begins a poll; it is for the caller to say when it has ended well.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be polled.
+    #[inline(always)]
+    pub(super) fn begin(&mut self, name: &str) {
+        match self {
+            Self::Open => *self = Self::Polling,
+            Self::Polling => panicked(name),
+            Self::Over => over(name),
+        }
+    }
+}
+
+#[cold]
+fn panicked(name: &str) -> ! {
+    panic!("`{name}` was polled after one of its futures had panicked")
+}
+
+/// Says that a combinator was polled after it was ready.
+#[cold]
+pub(super) fn over(name: &str) -> ! {
+    panic!("`{name}` was polled after it was ready")
 }

@@ -20,18 +20,8 @@ use super::block::BlockRef;
 use super::shape::{Boxed, Heap, Inline, Shape, into_places};
 use super::turn::Turn;
 use super::waker::{self, Starter};
-use crate::combine::policy::{Body, Policy};
+use crate::combine::policy::{Body, Phase, Policy};
 use crate::context;
-
-/// Whether the set can be polled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    Open,
-    /// A poll goes on, or has panicked.
-    Polling,
-    /// The outputs were handed out.
-    Over,
-}
 
 /// Children of one type, polled together; what they return is judged by `P`.
 pub struct Set<F: Future, S: Shape, P: Policy<F::Output>> {
@@ -343,13 +333,7 @@ impl<F: Future, S: Shape, P: Policy<F::Output>> Body for Set<F, S, P> {
     ) -> Poll<Option<Self::Kept>> {
         // SAFETY: nothing is moved out of the children.
         let this = unsafe { self.get_unchecked_mut() };
-        match mem::replace(&mut this.phase, Phase::Polling) {
-            Phase::Open => {}
-            phase => {
-                this.phase = phase;
-                closed(phase, P::NAME);
-            }
-        }
+        this.phase.begin(P::NAME);
         let again = this.run(cx.waker(), stop);
         if this.left > 0 || (stop.is_none() && this.started < this.len) {
             this.phase = Phase::Open;
@@ -366,15 +350,6 @@ impl<F: Future, S: Shape, P: Policy<F::Output>> Body for Set<F, S, P> {
         // SAFETY: all have finished and none has decided, so all are kept; `holds` says that they
         // are gone.
         Poll::Ready(Some(unsafe { S::fill(&mut this.kept) }))
-    }
-}
-
-/// Says why a set cannot be polled.
-#[cold]
-fn closed(phase: Phase, name: &str) -> ! {
-    match phase {
-        Phase::Over => panic!("`{name}` was polled after it was ready"),
-        _ => panic!("`{name}` was polled after one of its futures had panicked"),
     }
 }
 

@@ -1,0 +1,112 @@
+//! Futures in one scope, one of which may decide for all.
+//!
+//! # Shape
+//!
+//! A [`Decide`] is a [`Body`] and the scope around it. The scope costs nothing until a region inside needs
+//! its node. When an output decides, it is put beside the body, and the scope is cancelled by it,
+//! as a timeout's is by its deadline: regions that are alive in the others clean up, then the
+//! others are dropped, and then the output is returned.
+//!
+//! A cancel from outside wins over a decision, unless nothing had to be waited for: then the
+//! decision is the value of this poll, as if the body had returned it.
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use pin_project_lite::pin_project;
+
+use super::policy::{Body, over};
+use crate::cancel::{Alarms, Ended, ScopeState};
+use crate::context::Wall;
+
+/// The output that decides, as what ends the scope.
+struct Decision<T>(Option<T>);
+
+impl<T> Alarms for Decision<T> {
+    #[inline]
+    fn poll_due(&mut self, _: Wall, _: &mut Context<'_>) -> bool {
+        self.0.is_some()
+    }
+
+    #[inline]
+    fn has_decided(&self) -> bool {
+        self.0.is_some()
+    }
+}
+
+pin_project! {
+    /// Futures, and the scope around them.
+    pub(super) struct Decide<B>
+    where
+        B: Body,
+    {
+        #[pin]
+        body: Option<B>,
+        decision: Decision<B::Stop>,
+        state: ScopeState,
+        over: bool,
+    }
+
+    impl<B> PinnedDrop for Decide<B>
+    where
+        B: Body,
+    {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            this.body.set(None);
+            this.state.dropped();
+        }
+    }
+}
+
+impl<B: Body> Decide<B> {
+    #[inline]
+    pub(super) fn new(body: B) -> Self {
+        Self {
+            body: Some(body),
+            decision: Decision(None),
+            state: ScopeState::default(),
+            over: false,
+        }
+    }
+
+    /// Polls the futures until all are kept, or one has decided and the others are unwound.
+    ///
+    /// # Panics
+    ///
+    /// If it was ready before; `name` is that of the combinator.
+    #[inline]
+    pub(super) fn poll(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        name: &str,
+    ) -> Poll<Result<B::Kept, B::Stop>> {
+        let this = self.project();
+        if *this.over {
+            over(name);
+        }
+        let ended =
+            this.state
+                .poll_with(this.body, None, this.decision, cx, |body, decision, cx| {
+                    body.poll_body(cx, &mut decision.0)
+                });
+        let ended = ready!(ended);
+        *this.over = true;
+        match (ended, this.decision.0.take()) {
+            (_, Some(stop)) => Poll::Ready(Err(stop)),
+            (Ended::Value(Some(kept)), None) => Poll::Ready(Ok(kept)),
+            _ => unreachable!("without a decision all are kept"),
+        }
+    }
+}
+
+impl<B: Body + fmt::Debug> fmt::Debug for Decide<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Decide")
+            .field("body", &self.body)
+            .field("decided", &self.decision.0.is_some())
+            .field("over", &self.over)
+            .finish_non_exhaustive()
+    }
+}
