@@ -6,6 +6,7 @@
 )]
 
 mod cancel;
+mod combine;
 mod competitors;
 mod measure;
 
@@ -30,7 +31,7 @@ struct Args {
 
 /// One scenario: its name, what one unit is, and who takes part.
 struct Scenario {
-    name: &'static str,
+    name: String,
     units: usize,
     competitors: Vec<Competitor>,
 }
@@ -46,7 +47,7 @@ fn main() -> std::io::Result<()> {
     for (name, tasks) in sizes {
         let competitors = competitors::spawn(tasks)?;
         scenarios.push(Scenario {
-            name,
+            name: name.to_owned(),
             units: tasks,
             competitors,
         });
@@ -58,7 +59,7 @@ fn main() -> std::io::Result<()> {
         let yields = if args.smoke { 10 } else { yields };
         let competitors = competitors::yields(tasks, yields)?;
         scenarios.push(Scenario {
-            name,
+            name: name.to_owned(),
             units: tasks * yields,
             competitors,
         });
@@ -69,19 +70,19 @@ fn main() -> std::io::Result<()> {
         ("timeout, yields ten times", 1_000, 10),
     ] {
         scenarios.push(Scenario {
-            name,
+            name: name.to_owned(),
             units: count,
             competitors: cancel::timeouts(count, yields)?,
         });
     }
     scenarios.push(Scenario {
-        name: "poll through a scope",
+        name: "poll through a scope".to_owned(),
         units: 10_000,
         competitors: cancel::polls(10_000),
     });
     for (name, children) in [("group 1 000", 1_000), ("group 10", 10)] {
         scenarios.push(Scenario {
-            name,
+            name: name.to_owned(),
             units: children,
             competitors: cancel::groups(children)?,
         });
@@ -97,6 +98,7 @@ fn main() -> std::io::Result<()> {
             competitors: cancel::cancelled_groups(children)?,
         });
     }
+    scenarios.extend(combine::scenarios(args.smoke));
     for scenario in &mut scenarios {
         if let Some(only) = &args.only {
             scenario.competitors.retain(|who| who.name == only);
