@@ -93,7 +93,7 @@ fn main() -> std::io::Result<()> {
     ] {
         let children = if args.smoke { 10 } else { children };
         scenarios.push(Scenario {
-            name,
+            name: name.to_owned(),
             units: children,
             competitors: cancel::cancelled_groups(children)?,
         });
