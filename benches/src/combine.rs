@@ -2,16 +2,16 @@
 //!
 //! Everything is polled by hand, without a runtime: what is measured is the structure.
 
+use std::cell::RefCell;
 use std::future::{Future, poll_fn, ready};
 use std::hint::black_box;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 
-use futures::channel::oneshot::{self, Receiver, Sender};
 use futures_concurrency::future::{Join as _, Race as _};
 use kumi_core::combine::{gather, race};
 
@@ -262,18 +262,62 @@ impl Load for Yields {
     }
 }
 
+/// One-shots in one allocation, for one thread: as little as a channel can do.
+type Cells = Rc<[RefCell<OneShot>]>;
+
+#[derive(Default)]
+struct OneShot {
+    value: Option<usize>,
+    waker: Option<Waker>,
+}
+
+impl OneShot {
+    fn poll(&mut self, cx: &Context<'_>) -> Poll<usize> {
+        match self.value {
+            Some(value) => Poll::Ready(value),
+            None => {
+                self.waker = Some(cx.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+}
+
+struct Receiver {
+    cells: Cells,
+    index: usize,
+}
+
+impl Future for Receiver {
+    type Output = usize;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<usize> {
+        self.cells[self.index].borrow_mut().poll(cx)
+    }
+}
+
+fn channels(size: usize) -> (Cells, Vec<Receiver>) {
+    let cells: Cells = (0..size).map(|_| RefCell::default()).collect();
+    let receiver = |index| Receiver {
+        cells: Rc::clone(&cells),
+        index,
+    };
+    let receivers = (0..size).map(receiver).collect();
+    (cells, receivers)
+}
+
+fn send(cells: &Cells, index: usize, value: usize) {
+    let mut cell = cells[index].borrow_mut();
+    cell.value = Some(value);
+    let waker = cell.waker.take();
+    drop(cell);
+    waker.expect("it is waited for").wake();
+}
+
 /// One-shots, sent in a shuffled order in one go.
 #[derive(Clone)]
 struct Burst {
-    order: Vec<usize>,
-}
-
-type Receiving =
-    futures::future::Map<Receiver<usize>, fn(Result<usize, oneshot::Canceled>) -> usize>;
-
-fn receiving(receiver: Receiver<usize>) -> Receiving {
-    use futures::FutureExt;
-    receiver.map(|received| received.expect("it is sent"))
+    order: Rc<[usize]>,
 }
 
 impl Burst {
@@ -287,40 +331,40 @@ impl Burst {
             state ^= state << 17;
             order.swap(last, (state % (last as u64 + 1)) as usize);
         }
+        let order = order.into();
         Self { order }
-    }
-
-    fn channels(&self) -> (Vec<(usize, Sender<usize>)>, Vec<Receiving>) {
-        let size = self.order.len();
-        let (mut senders, mut receivers) = (Vec::new(), Vec::with_capacity(size));
-        senders.resize_with(size, || None);
-        for sender in &mut senders {
-            let (send, receiver) = oneshot::channel();
-            *sender = Some(send);
-            receivers.push(receiving(receiver));
-        }
-        let in_order = self.order.iter().map(|&number| {
-            let sender = senders[number].take();
-            (number, sender.expect("each once"))
-        });
-        (in_order.collect(), receivers)
     }
 }
 
 impl Load for Burst {
     fn run(&mut self, join: impl Join) -> usize {
-        let (senders, receivers) = self.channels();
+        let (cells, receivers) = channels(self.order.len());
         let waker = Waker::from(Flag::new());
         let mut all = pin!(join.join(receivers));
-        assert!(poll(all.as_mut(), &waker).is_pending());
-        for (number, sender) in senders {
-            sender.send(number).expect("it is waited for");
+        begin(all.as_mut(), &waker, &cells);
+        for &number in &*self.order {
+            send(&cells, number, number);
         }
-        // Some peers end a poll early to give way.
-        loop {
-            if let Poll::Ready(sum) = poll(all.as_mut(), &waker) {
-                return sum;
-            }
+        finish(all, &waker)
+    }
+}
+
+/// Polls until all are waited for: some peers end a poll early to give way.
+fn begin<F: Future<Output: std::fmt::Debug>>(mut all: Pin<&mut F>, waker: &Waker, cells: &Cells) {
+    let waits = |cell: &RefCell<OneShot>| cell.borrow().waker.is_some();
+    loop {
+        assert!(poll(all.as_mut(), waker).is_pending());
+        if cells.last().is_none_or(waits) {
+            return;
+        }
+    }
+}
+
+/// Polls until it is ready.
+fn finish<F: Future>(mut all: Pin<&mut F>, waker: &Waker) -> F::Output {
+    loop {
+        if let Poll::Ready(output) = poll(all.as_mut(), waker) {
+            return output;
         }
     }
 }
@@ -331,12 +375,12 @@ struct Drip(Burst);
 
 impl Load for Drip {
     fn run(&mut self, join: impl Join) -> usize {
-        let (senders, receivers) = self.0.channels();
+        let (cells, receivers) = channels(self.0.order.len());
         let waker = Waker::from(Flag::new());
         let mut all = pin!(join.join(receivers));
-        assert!(poll(all.as_mut(), &waker).is_pending());
-        for (number, sender) in senders {
-            sender.send(number).expect("it is waited for");
+        begin(all.as_mut(), &waker, &cells);
+        for &number in &*self.0.order {
+            send(&cells, number, number);
             if let Poll::Ready(sum) = poll(all.as_mut(), &waker) {
                 return sum;
             }
@@ -345,39 +389,62 @@ impl Load for Drip {
     }
 }
 
-type Batch = Vec<(usize, Sender<usize>)>;
+/// One-shots for two threads.
+type SharedCells = Arc<[Mutex<OneShot>]>;
+
+struct SharedReceiver {
+    cells: SharedCells,
+    index: usize,
+}
+
+impl Future for SharedReceiver {
+    type Output = usize;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<usize> {
+        let mut cell = self.cells[self.index].lock().expect("nobody panics");
+        cell.poll(cx)
+    }
+}
 
 /// One-shots, sent by another thread.
 #[derive(Clone)]
 struct Cross {
-    channels: Burst,
-    helper: mpsc::Sender<Batch>,
+    size: usize,
+    helper: mpsc::Sender<SharedCells>,
 }
 
 impl Cross {
     fn new(size: usize) -> Self {
-        let (helper, batches) = mpsc::channel::<Batch>();
+        let order = Burst::new(size).order.to_vec();
+        let (helper, batches) = mpsc::channel::<SharedCells>();
         thread::spawn(move || {
-            for batch in batches {
-                for (number, sender) in batch {
-                    sender.send(number).expect("it is waited for");
+            for cells in batches {
+                for &number in &order {
+                    let mut cell = cells[number].lock().expect("nobody panics");
+                    cell.value = Some(number);
+                    let waker = cell.waker.take();
+                    drop(cell);
+                    waker.into_iter().for_each(Waker::wake);
                 }
             }
         });
-        let channels = Burst::new(size);
-        Self { channels, helper }
+        Self { size, helper }
     }
 }
 
 impl Load for Cross {
     fn run(&mut self, join: impl Join) -> usize {
-        let (senders, receivers) = self.channels.channels();
-        let mut senders = Some(senders);
-        let mut all = pin!(join.join(receivers));
+        let cells: SharedCells = (0..self.size).map(|_| Mutex::default()).collect();
+        let receiver = |index| SharedReceiver {
+            cells: Arc::clone(&cells),
+            index,
+        };
+        let mut all = pin!(join.join((0..self.size).map(receiver).collect()));
+        let mut cells = Some(Arc::clone(&cells));
         block_on(poll_fn(|cx| {
             let poll = all.as_mut().poll(cx);
-            if let Some(senders) = senders.take() {
-                self.helper.send(senders).expect("the helper waits");
+            if let Some(cells) = cells.take() {
+                self.helper.send(cells).expect("the helper waits");
             }
             poll
         }))
@@ -389,21 +456,15 @@ fn races(size: usize) -> Vec<Competitor> {
     fn one<F: Future<Output = usize>>(
         name: &'static str,
         size: usize,
-        race: impl Fn(Vec<Receiving>) -> F + 'static,
+        race: impl Fn(Vec<Receiver>) -> F + 'static,
     ) -> Competitor {
         competitor(name, CONCURRENCY, move || {
-            let (mut senders, mut receivers) = (Vec::with_capacity(size), Vec::with_capacity(size));
-            for _ in 0..size {
-                let (sender, receiver) = oneshot::channel();
-                senders.push(sender);
-                receivers.push(receiving(receiver));
-            }
+            let (cells, receivers) = channels(size);
             let waker = Waker::from(Flag::new());
             let mut race = pin!(race(receivers));
-            assert!(poll(race.as_mut(), &waker).is_pending());
-            let sender = senders.swap_remove(size / 2);
-            sender.send(7).expect("it is waited for");
-            assert_eq!(poll(race.as_mut(), &waker), Poll::Ready(7));
+            begin(race.as_mut(), &waker, &cells);
+            send(&cells, size / 2, 7);
+            assert_eq!(finish(race, &waker), 7);
         })
     }
     vec![
@@ -468,27 +529,28 @@ fn tuples(left: usize) -> Vec<Competitor> {
 fn race_tuples() -> Vec<Competitor> {
     fn one<F: Future<Output = usize>>(
         name: &'static str,
-        race: impl Fn(Receiving, Receiving, Receiving) -> F + 'static,
+        race: impl Fn([Receiver; 3]) -> F + 'static,
     ) -> Competitor {
         let waker = Waker::from(Flag::new());
         competitor(name, CONCURRENCY, move || {
             for value in 0..1_000 {
-                let (_one, first) = oneshot::channel();
-                let (sender, second) = oneshot::channel();
-                let (_three, third) = oneshot::channel();
-                let mut race = pin!(race(receiving(first), receiving(second), receiving(third)));
-                assert!(poll(race.as_mut(), &waker).is_pending());
-                sender.send(value).expect("it is waited for");
-                assert_eq!(poll(race.as_mut(), &waker), Poll::Ready(value));
+                let (cells, receivers) = channels(3);
+                let receivers = receivers.try_into().ok().expect("there are three");
+                let mut race = pin!(race(receivers));
+                begin(race.as_mut(), &waker, &cells);
+                send(&cells, 1, value);
+                assert_eq!(finish(race, &waker), value);
             }
         })
     }
     vec![
-        one(CONCURRENCY, async |a, b, c| (a, b, c).race().await),
-        one("futures::select_biased!", async |mut a, mut b, mut c| {
+        one(CONCURRENCY, async |[a, b, c]| (a, b, c).race().await),
+        one("futures::select_biased!", async |[a, b, c]| {
+            use futures::FutureExt;
+            let (mut a, mut b, mut c) = (a.fuse(), b.fuse(), c.fuse());
             futures::select_biased! { a = a => a, b = b => b, c = c => c }
         }),
-        one(KUMI, async |a, b, c| {
+        one(KUMI, async |[a, b, c]| {
             race((a, b, c)).await.expect("there is one")
         }),
     ]

@@ -18,6 +18,10 @@
 //! mark, it writes zero when the poll ends, and a thread always sees its own last write. (A mark
 //! is used again only by a thread that starts after the other has ended.) So that wake may use `turn`.
 //!
+//! **References** are counted in `refs`. Of those counted, `spare` are held by nobody. They belong to the
+//! turn: a waker that is cloned or dropped inside of a poll takes one from there, or puts it
+//! there, without an atomic operation. The set gives all of them back when it is dropped.
+//!
 //! **Once.** A child is at most once in each queue. In `turn` it is if its `next` says so. For the
 //! inbox, `claimed` is swapped to true before the push, and to false when the inbox is emptied. Both are
 //! read-modify-writes, also when they change nothing: a wake that finds `claimed` set leaves what
@@ -36,7 +40,7 @@
 //! 1. A `NonNull<Slot>` of a [`BlockRef`] or of a waker points into a live block, since its holder has a
 //!    reference, or is lent the one of the set for the length of a poll.
 //! 2. Header and slots are shared; they are changed through atomics and cells only.
-//! 3. `next` of each slot, `first` and `last` are read and written by the holder of a [`Turn`] only:
+//! 3. `next` and `done` of each slot, `first`, `last` and `spare` are read and written by the holder of a [`Turn`] only:
 //!    the thread that polls or owns the set, of which there is one at a time.
 //! 4. `parent` is written by who has set `BUSY`, or by `close` and `leave` on a closed block that is
 //!    not busy. It is read by who has set `BUSY`, and by the set, which is the only writer
@@ -47,6 +51,7 @@
 )]
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 use std::task::Waker;
 
@@ -68,25 +73,36 @@ pub(super) const SHIFT: u32 = 3;
 /// More children than this do not fit into the words of a block.
 const MOST: usize = 1 << 28;
 
+/// How many references a block has to spare at first.
+const SPARE: usize = 1 << 24;
+
 // Values of `Slot::next` besides an index.
 /// Not in the queue.
 pub(super) const IDLE: u32 = u32::MAX;
 /// The last in the queue; and in `first` and `last`: the queue is empty.
 pub(super) const END: u32 = u32::MAX - 1;
 
-/// What the children share.
+/// What the children share; what different threads write is on different cache lines.
 #[repr(C)]
 pub(super) struct Header {
     /// The newest in the inbox, and the flags.
     pub(super) inbox: AtomicUsize,
     refs: AtomicUsize,
+    apart: Apart,
     /// The mark of the thread that polls the set, or zero.
     pub(super) owner: AtomicUsize,
     pub(super) parent: UnsafeCell<Option<Waker>>,
+    pub(super) len: u32,
+    apart_too: Apart,
+    /// References that nobody holds: for wakers that are cloned in a poll.
+    pub(super) spare: UnsafeCell<usize>,
     pub(super) first: UnsafeCell<u32>,
     pub(super) last: UnsafeCell<u32>,
-    pub(super) len: u32,
 }
+
+/// Keeps its neighbours from sharing a cache line.
+#[derive(Clone, Copy)]
+struct Apart(#[expect(dead_code, reason = "only its size counts")] MaybeUninit<[usize; 6]>);
 
 /// What the block keeps of one child.
 #[repr(C)]
@@ -125,12 +141,15 @@ fn allocate(len: usize, done: usize, owner: usize, parent: Waker) -> Slots {
     };
     let header = Header {
         inbox: AtomicUsize::new(0),
-        refs: AtomicUsize::new(1),
+        refs: AtomicUsize::new(1 + SPARE),
+        apart: Apart(MaybeUninit::uninit()),
         owner: AtomicUsize::new(owner),
         parent: UnsafeCell::new(Some(parent)),
+        spare: UnsafeCell::new(SPARE),
         first: UnsafeCell::new(END),
         last: UnsafeCell::new(END),
         len: len as u32,
+        apart_too: Apart(MaybeUninit::uninit()),
     };
     // SAFETY: the memory is fresh, aligned, and large enough.
     unsafe { base.cast::<Header>().write(header) };
@@ -184,8 +203,16 @@ pub(super) fn slot<'a>(slots: Slots, index: u32) -> &'a Slot {
 /// Takes one more reference; the caller has one, or is lent one.
 #[inline]
 pub(super) fn retain(slot: NonNull<Slot>) {
+    let slots = slots_of(slot);
+    if is_mine(slots) {
+        // SAFETY: see the protocol: this thread is inside of a poll of the set.
+        let turn = unsafe { Turn::assume(slots) };
+        if turn.lend_ref() {
+            return;
+        }
+    }
     // Relaxed: the reference of the caller keeps the block.
-    let before = header(slots_of(slot)).refs.fetch_add(1, Ordering::Relaxed);
+    let before = header(slots).refs.fetch_add(1, Ordering::Relaxed);
     if before > usize::MAX / 2 {
         // So many wakers exist only if they are forgotten: better to stop than to free too early.
         std::process::abort();
@@ -196,11 +223,28 @@ pub(super) fn retain(slot: NonNull<Slot>) {
 #[inline]
 pub(super) fn release(slot: NonNull<Slot>) {
     let slots = slots_of(slot);
-    // Release: what was done through this reference comes before the end of the block; pairs with the
+    if is_mine(slots) {
+        // SAFETY: as in `retain`.
+        unsafe { Turn::assume(slots) }.take_ref();
+    } else {
+        release_many(slots, 1);
+    }
+}
+
+/// Gives references back, and frees the block if they were the last.
+#[inline]
+fn release_many(slots: Slots, count: usize) {
+    // Release: what was done through them comes before the end of the block; pairs with the
     // Acquire in `free`.
-    if header(slots).refs.fetch_sub(1, Ordering::Release) == 1 {
+    if header(slots).refs.fetch_sub(count, Ordering::Release) == count {
         free(slots);
     }
+}
+
+/// Whether this thread is inside of a poll of the set.
+#[inline(always)]
+fn is_mine(slots: Slots) -> bool {
+    header(slots).owner.load(Ordering::Relaxed) == thread_mark()
 }
 
 #[cold]
@@ -223,7 +267,7 @@ fn free(slots: Slots) {
 #[inline]
 pub(super) fn wake(slot: NonNull<Slot>) {
     let slots = slots_of(slot);
-    if header(slots).owner.load(Ordering::Relaxed) == thread_mark() {
+    if is_mine(slots) {
         // SAFETY: see the protocol: this thread is inside of a poll of the set.
         let turn = unsafe { Turn::assume(slots) };
         // SAFETY: invariant 1.
@@ -298,7 +342,8 @@ impl BlockRef {
 impl Drop for BlockRef {
     fn drop(&mut self) {
         let waker = self.close();
-        release(self.0);
+        let spare = self.resume().spare_refs();
+        release_many(self.0, 1 + spare);
         drop(waker);
     }
 }

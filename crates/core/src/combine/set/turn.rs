@@ -66,6 +66,28 @@ impl<'a> Turn<'a> {
         header(self.slots)
     }
 
+    /// Takes a spare reference; false if there is none.
+    #[inline(always)]
+    pub(super) fn lend_ref(&self) -> bool {
+        let spare = get(self, &self.header().spare);
+        if spare > 0 {
+            set(self, &self.header().spare, spare - 1);
+        }
+        spare > 0
+    }
+
+    /// Puts a reference to the spare ones.
+    #[inline(always)]
+    pub(super) fn take_ref(&self) {
+        let spare = get(self, &self.header().spare);
+        set(self, &self.header().spare, spare + 1);
+    }
+
+    /// How many references are to spare.
+    pub(super) fn spare_refs(&self) -> usize {
+        get(self, &self.header().spare)
+    }
+
     /// Puts a child at the end of the queue, if it is neither there nor finished.
     #[inline(always)]
     pub(super) fn push(&self, index: u32) {
