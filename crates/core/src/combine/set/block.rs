@@ -33,7 +33,9 @@
 //! `BUSY` sets `AGAIN`: the busy one wakes once more, since its wake may have come before the
 //! poll that emptied the inbox. The set writes `parent` only while it has set `BUSY` itself; if it
 //! cannot, it has the new waker woken at once, to try again. `CLOSED` says that the set has
-//! ended: pushes do nothing; whoever is busy then takes the parent's waker away.
+//! ended: pushes do nothing; whoever is busy then takes the parent's waker away. A poll that takes
+//! something from the inbox sets `POLLED` in the same step and clears it at its end. As long as it
+//! is set a push wakes nobody: the poll finds it at its end, and wakes its own task.
 //!
 //! # Invariants
 //!
@@ -66,9 +68,11 @@ pub(super) const BUSY: usize = 1;
 pub(super) const AGAIN: usize = 2;
 /// The set has ended.
 pub(super) const CLOSED: usize = 4;
-pub(super) const FLAGS: usize = BUSY | AGAIN | CLOSED;
+/// A poll goes on, and looks at the inbox when it ends.
+pub(super) const POLLED: usize = 8;
+pub(super) const FLAGS: usize = BUSY | AGAIN | CLOSED | POLLED;
 /// Above the flags: the index of the newest in the inbox plus one, or zero.
-pub(super) const SHIFT: u32 = 3;
+pub(super) const SHIFT: u32 = 4;
 
 /// More children than this do not fit into the words of a block.
 const MOST: usize = 1 << 28;
@@ -326,7 +330,7 @@ impl BlockRef {
     pub(super) fn begin(&mut self, waker: &Waker) -> Turn<'_> {
         let old = self.register(waker);
         header(self.0).owner.store(thread_mark(), Ordering::Relaxed);
-        let turn = Turn::new(self);
+        let mut turn = Turn::new(self);
         turn.drain();
         drop(old);
         turn

@@ -317,7 +317,7 @@ impl<F: Future, S: Shape, P: Policy<F::Output>> Set<F, S, P> {
                 }
             }
         }
-        turn.last().is_some()
+        turn.end()
     }
 }
 

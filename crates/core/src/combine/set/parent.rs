@@ -7,7 +7,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr::NonNull;
 use std::task::Waker;
 
-use super::block::{AGAIN, BUSY, BlockRef, CLOSED, FLAGS, Header, SHIFT, Slot, Slots, header};
+use super::block::{
+    AGAIN, BUSY, BlockRef, CLOSED, FLAGS, Header, POLLED, SHIFT, Slot, Slots, header,
+};
 use crate::loom::{Ordering, assert_unlocked};
 use crate::util::discard;
 
@@ -27,12 +29,13 @@ pub(super) fn push(slots: Slots, child: NonNull<Slot>) {
             return;
         }
         child.link.store((old >> SHIFT) as u32, Ordering::Relaxed);
-        let flags = match old >> SHIFT {
-            0 if old & BUSY == 0 => BUSY,
-            0 => old | AGAIN,
-            _ => old,
+        let alone = old >> SHIFT == 0 && old & POLLED == 0;
+        let flag = match old & BUSY {
+            _ if !alone => 0,
+            0 => BUSY,
+            _ => AGAIN,
         };
-        let new = (child.index as usize + 1) << SHIFT | flags & FLAGS;
+        let new = (child.index as usize + 1) << SHIFT | old & FLAGS | flag;
         // Release: the link; pairs with the Acquire in `Turn::drain`. Acquire: the parent's waker, if
         // this one becomes busy; pairs with the Release of `leave` and `Turn::register`.
         let order = match cfg!(kumi_fault = "inbox_relaxed") {
@@ -40,7 +43,7 @@ pub(super) fn push(slots: Slots, child: NonNull<Slot>) {
             false => Ordering::AcqRel,
         };
         match inbox.compare_exchange_weak(old, new, order, Ordering::Relaxed) {
-            Ok(_) => break old & BUSY == 0 && old >> SHIFT == 0,
+            Ok(_) => break flag == BUSY,
             Err(now) => old = now,
         }
     };

@@ -4,15 +4,17 @@
 #![allow(unsafe_code, reason = "cells that belong to one thread at a time")]
 
 use std::marker::PhantomData;
-use std::mem::ManuallyDrop;
+use std::mem::{self, ManuallyDrop};
 use std::ptr::NonNull;
 
-use super::block::{BlockRef, END, FLAGS, Header, IDLE, SHIFT, Slot, Slots, header, slot};
+use super::block::{BlockRef, END, FLAGS, Header, IDLE, POLLED, SHIFT, Slot, Slots, header, slot};
 use crate::loom::{Ordering, UnsafeCell};
 
 /// The right to the queue of the set: of the thread that polls it, while it polls it.
 pub(super) struct Turn<'a> {
     slots: Slots,
+    /// This poll has set `POLLED`.
+    polled: bool,
     borrow: PhantomData<&'a mut BlockRef>,
 }
 
@@ -36,6 +38,7 @@ impl<'a> Turn<'a> {
     pub(super) fn new(block: &'a mut BlockRef) -> Self {
         Self {
             slots: block.0,
+            polled: false,
             borrow: PhantomData,
         }
     }
@@ -49,6 +52,7 @@ impl<'a> Turn<'a> {
     pub(super) unsafe fn assume(slots: Slots) -> ManuallyDrop<Self> {
         ManuallyDrop::new(Self {
             slots,
+            polled: false,
             borrow: PhantomData,
         })
     }
@@ -141,12 +145,15 @@ impl<'a> Turn<'a> {
 
     /// Moves all from the inbox to the end of the queue, the oldest first.
     #[inline]
-    pub(super) fn drain(&self) {
+    pub(super) fn drain(&mut self) {
         let inbox = &self.header().inbox;
         // A push that this does not see finds the inbox empty and wakes the parent.
         if inbox.load(Ordering::Relaxed) >> SHIFT != 0 {
             // Acquire: the links; pairs with the Release of all pushes.
-            let old = inbox.fetch_and(FLAGS, Ordering::AcqRel);
+            let empty = |old| Some(old & FLAGS | POLLED);
+            let old = inbox.fetch_update(Ordering::AcqRel, Ordering::Relaxed, empty);
+            let old = old.unwrap_or_else(|old| old);
+            self.polled = true;
             self.append_newest_first((old >> SHIFT) as u32);
         }
     }
@@ -192,9 +199,29 @@ impl<'a> Turn<'a> {
     }
 }
 
+impl Turn<'_> {
+    /// Ends the poll; true if somebody was woken meanwhile.
+    #[inline]
+    pub(super) fn end(mut self) -> bool {
+        let waits = self.last().is_some();
+        self.leave() || waits
+    }
+
+    /// Ends the poll for the others; true if somebody has come into the inbox since it began, and has
+    /// relied on this one to look.
+    #[inline(always)]
+    fn leave(&mut self) -> bool {
+        let header = self.header();
+        header.owner.store(0, Ordering::Relaxed);
+        // Release and Acquire: it stands between the pushes, like `drain`.
+        mem::take(&mut self.polled)
+            && self.header().inbox.fetch_and(!POLLED, Ordering::AcqRel) >> SHIFT != 0
+    }
+}
+
 impl Drop for Turn<'_> {
     #[inline]
     fn drop(&mut self) {
-        self.header().owner.store(0, Ordering::Relaxed);
+        self.leave();
     }
 }
