@@ -21,6 +21,8 @@ mod queue;
 mod refs;
 #[path = "loom/scope.rs"]
 mod scope;
+#[path = "loom/set.rs"]
+mod set;
 #[path = "loom/support.rs"]
 mod support;
 #[path = "loom/tasks.rs"]

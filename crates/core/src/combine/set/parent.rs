@@ -83,7 +83,7 @@ fn leave(slots: Slots) -> bool {
     let this = header(slots);
     let mut old = this.inbox.load(Ordering::Relaxed);
     loop {
-        let again = old & (AGAIN | CLOSED) == AGAIN;
+        let again = old & (AGAIN | CLOSED) == AGAIN && !cfg!(kumi_fault = "again_forgotten");
         let new = match again {
             true => old & !AGAIN,
             false => old & !(AGAIN | BUSY),
@@ -141,7 +141,7 @@ impl BlockRef {
         let this = header(self.0);
         // Acquire: the last one who was busy has read the old one; pairs with `leave`.
         let before = this.inbox.fetch_or(BUSY, Ordering::AcqRel);
-        if before & BUSY != 0 {
+        if before & BUSY != 0 && !cfg!(kumi_fault = "parent_changed_while_read") {
             // Somebody is waking the old one. Come again, when he has done.
             waker.wake_by_ref();
             return Some(fresh);

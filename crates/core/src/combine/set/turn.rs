@@ -169,7 +169,10 @@ impl<'a> Turn<'a> {
                 continue;
             }
             // Acquire: what was written before all wakes up to now; pairs with `push`.
-            slot.claimed.swap(false, Ordering::AcqRel);
+            match cfg!(kumi_fault = "claim_cleared_blindly") {
+                true => slot.claimed.store(false, Ordering::Relaxed),
+                false => drop(slot.claimed.swap(false, Ordering::AcqRel)),
+            }
             if self.is_idle(slot) {
                 set(self, &slot.next, first);
                 first = index;
@@ -216,6 +219,7 @@ impl Turn<'_> {
         // Release and Acquire: it stands between the pushes, like `drain`.
         mem::take(&mut self.polled)
             && self.header().inbox.fetch_and(!POLLED, Ordering::AcqRel) >> SHIFT != 0
+            && !cfg!(kumi_fault = "poll_ends_without_a_look")
     }
 }
 

@@ -1,0 +1,245 @@
+//! The block of a set of children: wakes from other threads beside polls, ends and drops.
+//!
+//! The thread of the model polls; a lost wake-up is a deadlock that loom reports.
+
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+
+use kumi_core::combine::gather;
+use loom::future::block_on;
+use loom::sync::atomic::{AtomicUsize, Ordering};
+use loom::thread;
+
+use crate::support::{Woken, check, check_three};
+
+/// A child that is ready when its number is not zero; loom sees only the number.
+#[derive(Clone)]
+struct Child {
+    number: Arc<AtomicUsize>,
+    waker: Arc<Mutex<Option<Waker>>>,
+    polls: Arc<std::sync::atomic::AtomicUsize>,
+}
+
+impl Child {
+    fn new() -> Self {
+        Self {
+            number: Arc::new(AtomicUsize::new(0)),
+            waker: Arc::default(),
+            polls: Arc::default(),
+        }
+    }
+
+    /// The waker of the first poll.
+    fn waker(&self) -> Waker {
+        self.waker.lock().unwrap().clone().unwrap()
+    }
+
+    /// Makes it ready, without any ordering: that is for the wake.
+    fn set(&self, number: usize) {
+        self.number.store(number, Ordering::Relaxed);
+    }
+
+    fn polls(&self) -> usize {
+        self.polls.load(std::sync::atomic::Ordering::Relaxed)
+    }
+}
+
+impl Future for Child {
+    type Output = usize;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<usize> {
+        self.polls
+            .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        match self.number.load(Ordering::Relaxed) {
+            0 => {
+                let waker = cx.waker().clone();
+                self.waker.lock().unwrap().get_or_insert(waker);
+                Poll::Pending
+            }
+            number => Poll::Ready(number),
+        }
+    }
+}
+
+/// Polls once.
+fn begin<F: Future>(future: Pin<&mut F>, waker: &Waker) {
+    assert!(future.poll(&mut Context::from_waker(waker)).is_pending());
+}
+
+/// Polls until it is ready; calls `beside` when it is pending for the first time.
+fn run<F: Future, T>(mut future: Pin<&mut F>, beside: impl FnOnce() -> T) -> (F::Output, T) {
+    let (mut beside, mut started) = (Some(beside), None);
+    // Of loom's wakers only clones are sure to be the same.
+    let mut same = None;
+    let output = block_on(poll_fn(|cx| {
+        let waker = same.get_or_insert_with(|| cx.waker().clone());
+        let poll = future.as_mut().poll(&mut Context::from_waker(waker));
+        if let Some(beside) = beside.take() {
+            started = Some(beside());
+        }
+        poll
+    }));
+    (output, started.unwrap())
+}
+
+/// Ends a child on a thread of its own.
+fn end_elsewhere(child: &Child, number: usize) -> thread::JoinHandle<()> {
+    let (child, waker) = (child.clone(), child.waker());
+    thread::spawn(move || {
+        child.set(number);
+        waker.wake();
+    })
+}
+
+/// A wake beside the poll of the parent: it is not lost.
+#[test]
+fn wake_beside_a_poll() {
+    check_three(|| {
+        let child = Child::new();
+        let mut all = pin!(gather([child.clone()]));
+        let (outputs, thread) = run(all.as_mut(), || end_elsewhere(&child, 1));
+        assert_eq!(outputs, [1]);
+        thread.join().unwrap();
+        assert_eq!(child.polls(), 2, "one poll per wake");
+    });
+}
+
+/// Wakes of two children from two threads, beside the polls: neither is lost, nor the other's link.
+#[test]
+fn two_wakes_beside_polls() {
+    check_three(|| {
+        let (one, two) = (Child::new(), Child::new());
+        let mut all = pin!(gather([one.clone(), two.clone()]));
+        let (outputs, threads) = run(all.as_mut(), || {
+            [end_elsewhere(&one, 1), end_elsewhere(&two, 2)]
+        });
+        assert_eq!(outputs, [1, 2]);
+        for thread in threads {
+            thread.join().unwrap();
+        }
+        assert_eq!((one.polls(), two.polls()), (2, 2));
+    });
+}
+
+/// Two wakes of one child: what was written before the second is seen, also if it finds the first
+/// one waiting.
+#[test]
+fn two_wakes_of_one_child() {
+    check_three(|| {
+        let child = Child::new();
+        let mut all = pin!(gather([child.clone()]));
+        let (outputs, threads) = run(all.as_mut(), || {
+            let waker = child.waker();
+            [
+                thread::spawn(move || waker.wake()),
+                end_elsewhere(&child, 1),
+            ]
+        });
+        assert_eq!(outputs, [1]);
+        for thread in threads {
+            thread.join().unwrap();
+        }
+        assert!((2..=3).contains(&child.polls()));
+    });
+}
+
+/// A wake beside the end of the same child: it is not polled again, and the block stays until then.
+#[test]
+fn wake_beside_the_end() {
+    check(|| {
+        let child = Child::new();
+        let mut all = pin!(gather([child.clone()]));
+        let (outputs, thread) = run(all.as_mut(), || {
+            let waker = child.waker();
+            child.set(1);
+            child.waker().wake();
+            thread::spawn(move || waker.wake_by_ref())
+        });
+        assert_eq!(outputs, [1]);
+        assert_eq!(child.polls(), 2);
+        drop(child);
+        thread.join().unwrap();
+    });
+}
+
+/// A wake beside the drop of the set: the parent's waker is dropped, by the one or the other.
+#[test]
+fn wake_beside_the_drop() {
+    check(|| {
+        let child = Child::new();
+        let (woken, waker) = Woken::new();
+        let mut all = Box::pin(gather([child.clone()]));
+        begin(all.as_mut(), &waker);
+        let thread = end_elsewhere(&child, 1);
+        drop(all);
+        thread.join().unwrap();
+        assert!(woken.times() <= 1);
+        assert_eq!(child.polls(), 1);
+        drop((child, waker));
+        assert_eq!(Arc::strong_count(&woken), 1, "nobody keeps it");
+    });
+}
+
+/// Clones of a waker are made and dropped on two threads, beside the drop of the set.
+#[test]
+fn clones_beside_the_drop() {
+    check_three(|| {
+        let child = Child::new();
+        let mut all = Box::pin(gather([child.clone()]));
+        begin(all.as_mut(), Waker::noop());
+        let threads = [child.waker(), child.waker()].map(|waker| {
+            thread::spawn(move || {
+                let other = waker.clone();
+                drop(waker);
+                other.wake();
+            })
+        });
+        drop(child);
+        drop(all);
+        for thread in threads {
+            thread.join().unwrap();
+        }
+    });
+}
+
+/// The parent's waker changes beside a wake: the new one learns of it, or the poll does.
+#[test]
+fn the_parent_changes_beside_a_wake() {
+    check(|| {
+        let child = Child::new();
+        let (old, old_waker) = Woken::new();
+        let (new, new_waker) = Woken::new();
+        let mut all = pin!(gather([child.clone()]));
+        let mut poll = |waker| all.as_mut().poll(&mut Context::from_waker(waker));
+        assert!(poll(&old_waker).is_pending());
+        let thread = end_elsewhere(&child, 1);
+        let ended = poll(&new_waker).is_ready();
+        thread.join().unwrap();
+        assert!(old.times() <= 1);
+        assert!(ended || new.times() > 0, "nobody knows of the wake");
+        assert!(ended || poll(&new_waker).is_ready());
+    });
+}
+
+/// The parent's waker changes while two children are woken: so it is, too, if the one who wakes first
+/// is still at it.
+#[test]
+fn the_parent_changes_beside_two_wakes() {
+    check_three(|| {
+        let (one, two) = (Child::new(), Child::new());
+        let (_, old_waker) = Woken::new();
+        let (new, new_waker) = Woken::new();
+        let mut all = pin!(gather([one.clone(), two.clone()]));
+        begin(all.as_mut(), &old_waker);
+        let threads = [end_elsewhere(&one, 1), end_elsewhere(&two, 2)];
+        let mut poll = || all.as_mut().poll(&mut Context::from_waker(&new_waker));
+        let ended = poll().is_ready();
+        for thread in threads {
+            thread.join().unwrap();
+        }
+        assert!(ended || new.times() > 0, "nobody knows of the wakes");
+        assert!(ended || poll().is_ready());
+    });
+}
