@@ -1,8 +1,12 @@
 //! The combinators over several futures, polled by hand: order, shapes, polls, drops, panics.
 
+#[path = "combine/ends.rs"]
+mod ends;
 #[path = "combine/gather.rs"]
 mod gather;
 #[path = "combine/shapes.rs"]
 mod shapes;
 #[path = "combine/support.rs"]
 mod support;
+#[path = "combine/wakes.rs"]
+mod wakes;

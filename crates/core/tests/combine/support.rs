@@ -70,9 +70,15 @@ impl Log {
 pub(crate) struct Hand {
     value: Rc<Cell<Option<u32>>>,
     waker: Rc<RefCell<Option<Waker>>>,
+    action: Rc<RefCell<Option<Box<dyn FnOnce()>>>>,
 }
 
 impl Hand {
+    /// Runs `action` within the next poll.
+    pub(crate) fn on_poll(&self, action: impl FnOnce() + 'static) {
+        *self.action.borrow_mut() = Some(Box::new(action));
+    }
+
     /// Makes the probe ready, without a wake.
     pub(crate) fn set(&self, value: u32) {
         self.value.set(Some(value));
@@ -93,11 +99,6 @@ impl Hand {
     /// The waker of its last poll.
     pub(crate) fn waker(&self) -> Waker {
         self.waker.borrow().clone().expect("it was polled")
-    }
-
-    /// Forgets the waker.
-    pub(crate) fn forget(&self) {
-        *self.waker.borrow_mut() = None;
     }
 }
 
@@ -127,6 +128,10 @@ impl Future for Probe {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<u32> {
         assert!(!self.ended, "a finished child was polled");
         self.log.add('p', self.index);
+        let action = self.hand.action.take();
+        if let Some(action) = action {
+            action();
+        }
         if let Some(value) = self.hand.value.take() {
             self.ended = true;
             return Poll::Ready(value);
