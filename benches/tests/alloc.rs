@@ -8,12 +8,13 @@ use std::future::{Future, pending, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use allocation_counter::measure;
 use kumi_core::cancel::CancelScope;
 use kumi_core::cleanup::finally;
-use kumi_core::combine::{timeout, yield_now};
+use kumi_core::combine::{gather, race, timeout, try_gather, yield_now};
 use kumi_core::group::{TaskGroup, task_group};
 use kumi_core::runtime::{Owned, Runtime};
 use kumi_core::task::SpawnExt;
@@ -228,4 +229,82 @@ fn cancelling_a_crowd_is_linear() {
     check(kumi_loop::Loop::new().expect("the loop starts"));
     check(kumi_tokio::Tokio::current_thread().expect("tokio starts"));
     check(kumi_smol::Smol::current_thread());
+/// Allocations of one run, after everything is warm.
+fn once(mut run: impl FnMut()) -> u64 {
+    run();
+    measure(run).count_total
+}
+
+/// Polls until it is ready.
+fn drive<F: Future>(future: F) -> F::Output {
+    let mut future = std::pin::pin!(future);
+    let mut cx = Context::from_waker(Waker::noop());
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
+            return output;
+        }
+    }
+}
+
+/// Children that yield so many times.
+fn children(count: u64, yields: u64) -> impl Iterator<Item = impl Future<Output = u64>> {
+    (0..count).map(move |number| async move {
+        for _ in 0..yields {
+            yield_now().await;
+        }
+        number
+    })
+}
+
+#[test]
+fn a_gather_in_place_allocates_at_most_twice() {
+    for count in [1, 10, 1_000] {
+        for (yields, expected) in [(0, 1), (1, 2), (10, 2)] {
+            let run = || {
+                let futures: Vec<_> = children(count, yields).collect();
+                let made = measure(|| _ = drive(gather(futures))).count_total;
+                assert_eq!(made, expected, "{count} children that yield {yields} times");
+            };
+            run();
+            run();
+        }
+    }
+}
+
+#[test]
+fn a_gather_of_an_iterator_allocates_at_most_twice() {
+    for yields in [0, 1, 10] {
+        let made = once(|| _ = drive(gather(children(1_000, yields))));
+        assert!(made <= 2, "{made} allocations, {yields} yields");
+    }
+}
+
+#[test]
+fn an_array_in_place_allocates_once_if_it_waits() {
+    for (yields, expected) in [(0, 0), (1, 1)] {
+        let array = || {
+            let mut some = children(3, yields);
+            std::array::from_fn::<_, 3, _>(|_| some.next().expect("there are three"))
+        };
+        assert_eq!(once(|| _ = drive(gather(array()))), expected);
+        assert_eq!(once(|| _ = drive(race(array()))), expected);
+    }
+}
+
+#[test]
+fn tuples_do_not_allocate() {
+    let yields = async || yield_now().await;
+    let fallible = async || {
+        yield_now().await;
+        Err::<(), ()>(())
+    };
+    assert_eq!(
+        once(|| _ = drive(gather((yields(), yields(), yields())))),
+        0
+    );
+    assert_eq!(once(|| _ = drive(race((yields(), yields())))), 0);
+    assert_eq!(
+        once(|| _ = drive(try_gather((fallible(), fallible())))),
+        0
+    );
 }

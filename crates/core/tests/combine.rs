@@ -8,5 +8,7 @@ mod gather;
 mod shapes;
 #[path = "combine/support.rs"]
 mod support;
+#[path = "combine/unwind.rs"]
+mod unwind;
 #[path = "combine/wakes.rs"]
 mod wakes;

@@ -65,7 +65,7 @@ where
 
     #[inline]
     fn into_body(self) -> Self::Body {
-        Set::of_vec(self.collect())
+        Set::of_iter(self)
     }
 }
 

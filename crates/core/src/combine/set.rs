@@ -46,4 +46,4 @@ mod turn;
 mod waker;
 
 pub use children::Set;
-pub use shape::{Boxed, Heap, Inline, Shape};
+pub use shape::{Boxed, Heap, Inline, Room, Shape};

@@ -285,3 +285,46 @@ fn zero_sized_and_large_children() {
         [(1, 1), (2, 2)]
     );
 }
+
+#[test]
+fn wakers_outlive_the_set_wherever_their_memory_is() {
+    // Of an iterator, the wakers are in the memory of the children; of a full `Vec`, elsewhere.
+    for at_end in [false, true] {
+        let log = Log::default();
+        let (children, hands) = probes(3, &log);
+        let mut all: Pin<Box<dyn Future<Output = Vec<u32>>>> = match at_end {
+            false => Box::pin(gather(children)),
+            true => Box::pin(gather(children.into_iter())),
+        };
+        assert!(poll(all.as_mut(), Waker::noop()).is_pending());
+        let kept: Vec<_> = hands.iter().map(|hand| hand.waker()).collect();
+        if at_end {
+            hands.iter().for_each(|hand| hand.end(1));
+            assert!(poll(all.as_mut(), Waker::noop()).is_ready());
+            kept[0].wake_by_ref();
+        }
+        drop(all);
+        for waker in kept {
+            waker.clone().wake();
+        }
+    }
+}
+
+#[test]
+fn a_panic_in_the_first_poll_leaves_its_waker_usable() {
+    let kept = Rc::new(RefCell::new(None));
+    let keep = Rc::clone(&kept);
+    let children = (0..3).map(|index| {
+        let keep = Rc::clone(&keep);
+        poll_fn(move |cx| -> Poll<()> {
+            *keep.borrow_mut() = Some(cx.waker().clone());
+            panic!("child {index}")
+        })
+    });
+    let mut all = Box::pin(gather(children));
+    assert_eq!(panic_of(|| poll(all.as_mut(), Waker::noop())), "child 0");
+    let waker: Waker = kept.take().expect("it was kept");
+    waker.wake_by_ref();
+    drop(all);
+    waker.wake();
+}

@@ -84,12 +84,13 @@ fn run<F: Future, T>(mut future: Pin<&mut F>, beside: impl FnOnce() -> T) -> (F:
     (output, started.unwrap())
 }
 
-/// Ends a child on a thread of its own.
-fn end_elsewhere(child: &Child, number: usize) -> thread::JoinHandle<()> {
+/// Ends a child on a thread of its own, which gives its waker back: counting it is a model of its own.
+fn end_elsewhere(child: &Child, number: usize) -> thread::JoinHandle<Waker> {
     let (child, waker) = (child.clone(), child.waker());
     thread::spawn(move || {
         child.set(number);
-        waker.wake();
+        waker.wake_by_ref();
+        waker
     })
 }
 

@@ -58,6 +58,7 @@ use std::ptr::NonNull;
 use std::task::Waker;
 
 use super::parent::push;
+use super::shape::Room;
 use super::turn::Turn;
 use crate::loom::{AtomicBool, AtomicU32, AtomicUsize, Ordering, UnsafeCell};
 use crate::util::thread_mark;
@@ -98,6 +99,9 @@ pub(super) struct Header {
     pub(super) parent: UnsafeCell<Option<Waker>>,
     pub(super) len: u32,
     apart_too: Apart,
+    /// The allocation that the block is in, to be freed with it.
+    memory: NonNull<u8>,
+    layout: Layout,
     /// References that nobody holds: for wakers that are cloned in a poll.
     pub(super) spare: UnsafeCell<usize>,
     pub(super) first: UnsafeCell<u32>,
@@ -135,20 +139,42 @@ fn layout(len: usize) -> Layout {
     layout.expect("so many slots fit into memory")
 }
 
-/// Makes a block for `len` children, of which the first `done` have finished, with one reference.
-fn allocate(len: usize, done: usize, owner: usize, parent: Waker) -> Slots {
+/// How much room a block for `len` children needs wherever it begins.
+pub(super) fn room_for(len: usize) -> usize {
     let layout = layout(len);
-    // SAFETY: the layout is not empty: it has a header.
-    let memory = unsafe { alloc(layout) };
-    let Some(base) = NonNull::new(memory) else {
-        handle_alloc_error(layout)
-    };
+    layout.size() + layout.align() - 1
+}
+
+/// Where a block for `len` children can be in `room`, if it is large enough.
+fn place_in(room: Room, len: usize) -> Option<NonNull<u8>> {
+    let layout = layout(len);
+    let skip = room.start.align_offset(layout.align());
+    let fits = skip.checked_add(layout.size())? <= room.size;
+    // SAFETY: that is inside of the room.
+    fits.then(|| unsafe { room.start.add(skip) })
+}
+
+/// Makes a block for `len` children, of which the first `done` have finished, with one reference: in
+/// `room` if it fits there.
+fn allocate(len: usize, done: usize, owner: usize, parent: Waker, room: Option<Room>) -> Slots {
+    let housed = room.and_then(|room| Some((place_in(room, len)?, room.base, room.layout)));
+    let (base, memory, layout) = housed.unwrap_or_else(|| {
+        let layout = layout(len);
+        // SAFETY: the layout is not empty: it has a header.
+        let memory = unsafe { alloc(layout) };
+        match NonNull::new(memory) {
+            Some(memory) => (memory, memory, layout),
+            None => handle_alloc_error(layout),
+        }
+    });
     let header = Header {
         inbox: AtomicUsize::new(0),
         refs: AtomicUsize::new(1 + SPARE),
         apart: Apart(MaybeUninit::uninit()),
         owner: AtomicUsize::new(owner),
         parent: UnsafeCell::new(Some(parent)),
+        memory,
+        layout,
         spare: UnsafeCell::new(SPARE),
         first: UnsafeCell::new(END),
         last: UnsafeCell::new(END),
@@ -256,15 +282,22 @@ fn free(slots: Slots) {
     let this = header(slots);
     // Acquire: pairs with the Release of all who gave their reference back.
     this.refs.load(Ordering::Acquire);
-    let len = this.len as usize;
+    let (memory, layout) = (this.memory, this.layout);
+    empty(slots);
+    // SAFETY: it was allocated with this layout. If it was somebody else's, he has left it to the
+    // block: see `BlockRef::is_housed`.
+    unsafe { dealloc(memory.as_ptr(), layout) };
+}
+
+/// Drops what is in a block; nobody else uses it.
+fn empty(slots: Slots) {
+    let len = header(slots).len as usize;
     // SAFETY: as in `header`.
     let base = unsafe { slots.cast::<u8>().sub(SLOTS) };
-    // SAFETY: no reference is left, so nobody uses the slots any more.
+    // SAFETY: nobody uses the slots any more, by the callers.
     unsafe { NonNull::slice_from_raw_parts(slots, len).drop_in_place() };
     // SAFETY: as above.
     unsafe { base.cast::<Header>().drop_in_place() };
-    // SAFETY: it was allocated with this layout.
-    unsafe { dealloc(base.as_ptr(), layout(len)) };
 }
 
 /// Wakes the child of `slot`: it will be polled once more.
@@ -295,8 +328,23 @@ impl BlockRef {
     /// Makes a block for `len` children, of which the first `done` have finished.
     ///
     /// The thread with the mark `owner` is polling it, and goes on with [`resume`](Self::resume).
-    pub(super) fn new(len: usize, done: usize, owner: usize, parent: Waker) -> Self {
-        Self(allocate(len, done, owner, parent))
+    ///
+    /// If it fits into `room`, it lives there, and frees the allocation which that is a part of.
+    pub(super) fn new(
+        len: usize,
+        done: usize,
+        owner: usize,
+        parent: Waker,
+        room: Option<Room>,
+    ) -> Self {
+        Self(allocate(len, done, owner, parent, room))
+    }
+
+    /// Whether the block lives in the room that it was given: then it frees that allocation, and
+    /// nobody else may.
+    pub(super) fn is_housed(&self) -> bool {
+        let this = header(self.0);
+        NonNull::from(this).cast() != this.memory
     }
 
     /// The reference as a pointer to the first slot; [`from_raw`](Self::from_raw) takes it back.
@@ -313,6 +361,16 @@ impl BlockRef {
     /// `slots` must come from there, and be taken back once.
     pub(super) unsafe fn from_raw(slots: NonNull<Slot>) -> Self {
         Self(slots)
+    }
+
+    /// Drops a block that nobody else knows; the room that it lives in is not freed.
+    pub(super) fn discard(self) {
+        let housed = self.is_housed();
+        let slots = self.into_raw();
+        match housed {
+            true => empty(slots),
+            false => free(slots),
+        }
     }
 
     /// Whether a child has finished.

@@ -11,12 +11,12 @@
 
 use std::fmt;
 use std::future::Future;
-use std::mem::{self, MaybeUninit, needs_drop};
+use std::mem::{self, ManuallyDrop, MaybeUninit, needs_drop};
 use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use super::block::BlockRef;
+use super::block::{BlockRef, room_for};
 use super::shape::{Boxed, Heap, Inline, Shape, into_places};
 use super::turn::Turn;
 use super::waker::{self, Starter};
@@ -194,6 +194,21 @@ impl<F: Future, P: Policy<F::Output>> Set<F, Heap, P> {
     }
 }
 
+impl<F: Future, P: Policy<F::Output>> Set<F, Heap, P> {
+    /// A set of the futures that `children` gives, with room for the block behind them.
+    #[inline]
+    pub(in crate::combine) fn of_iter(children: impl Iterator<Item = F>) -> Self {
+        let (len, most) = children.size_hint();
+        if most != Some(len) || len == 0 || size_of::<F>() == 0 {
+            return Self::of_vec(children.collect());
+        }
+        let room = room_for(len).div_ceil(size_of::<F>());
+        let mut all = Vec::with_capacity(len + room);
+        all.extend(children);
+        Self::of_vec(all)
+    }
+}
+
 impl<F: Future, P: Policy<F::Output>> Set<F, Boxed, P> {
     #[inline]
     pub(in crate::combine) fn of_box(children: Box<[F]>) -> Self {
@@ -214,6 +229,10 @@ impl<F: Future, S: Shape, P: Policy<F::Output>> Set<F, S, P> {
     /// Polls who is to be polled; true if the set is to be polled again soon.
     #[inline]
     fn run(&mut self, waker: &Waker, stop: &mut Option<P::Stop>) -> bool {
+        let room = match self.block {
+            Some(_) => None,
+            None => S::room(&mut self.children),
+        };
         let mut places: Places<'_, F, P> = Places {
             children: self.children.as_mut(),
             kept: self.kept.as_mut(),
@@ -223,51 +242,50 @@ impl<F: Future, S: Shape, P: Policy<F::Output>> Set<F, S, P> {
         // The first one is free, so that each poll makes progress.
         let mut free = true;
         let mut may_poll = || mem::take(&mut free) || context::spend();
-        let (turn, last) = match &mut self.block {
-            Some(block) => {
-                let turn = block.begin(waker);
-                let last = turn.last();
-                (turn, last)
-            }
-            None => {
-                let mut starter = Starter::new(self.len, waker);
-                loop {
-                    let index = self.started;
-                    if index == self.len || places.stop.is_some() {
-                        return false;
-                    }
-                    if !may_poll() {
-                        return true;
-                    }
-                    let poll = starter.with(index, |waker| places.poll(index, waker));
-                    let made = match (&poll, starter.take()) {
-                        (Poll::Pending, None) => Some(starter.make()),
-                        (_, made) => made,
-                    };
-                    let Some(made) = made else {
-                        if let Poll::Ready(output) = poll {
-                            places.end(index, output, Before(&mut self.started));
-                        }
-                        continue;
-                    };
-                    let turn = self.block.insert(made).resume();
-                    self.started += 1;
-                    self.left += 1;
-                    if let Poll::Ready(output) = poll {
-                        let (started, left) = (self.started, &mut self.left);
-                        places.end(
-                            index,
-                            output,
-                            Noted {
-                                turn: &turn,
-                                started,
-                                left,
-                            },
-                        );
-                    }
-                    break (turn, None);
+        let (turn, last) = if let Some(block) = &mut self.block {
+            let turn = block.begin(waker);
+            let last = turn.last();
+            (turn, last)
+        } else {
+            let mut starter = Starter::new(self.len, waker, room, &mut self.block);
+            let (index, poll) = loop {
+                let index = self.started;
+                if index == self.len || places.stop.is_some() {
+                    return false;
                 }
+                if !may_poll() {
+                    return true;
+                }
+                let poll = starter.with(index, |waker| places.poll(index, waker));
+                match (poll, starter.settle()) {
+                    (Poll::Ready(output), false) => {
+                        places.end(index, output, Before(&mut self.started));
+                    }
+                    (Poll::Pending, false) => {
+                        starter.make();
+                        break (index, Poll::Pending);
+                    }
+                    (poll, true) => break (index, poll),
+                }
+            };
+            drop(starter);
+            self.started += 1;
+            self.left += 1;
+            let block = self.block.as_mut();
+            let turn = block.unwrap_or_else(|| unreachable!("it is made")).resume();
+            if let Poll::Ready(output) = poll {
+                let (started, left) = (self.started, &mut self.left);
+                places.end(
+                    index,
+                    output,
+                    Noted {
+                        turn: &turn,
+                        started,
+                        left,
+                    },
+                );
             }
+            (turn, None)
         };
         while self.started < self.len && places.stop.is_none() {
             if !may_poll() {
@@ -343,7 +361,11 @@ impl<F: Future, S: Shape, P: Policy<F::Output>> Body for Set<F, S, P> {
             return Poll::Pending;
         }
         this.phase = Phase::Over;
-        this.block = None;
+        // In the memory of the children, it ends with them.
+        match &mut this.block {
+            Some(block) if block.is_housed() => drop(block.close()),
+            block => *block = None,
+        }
         if !mem::take(&mut this.holds) {
             return Poll::Ready(None);
         }
@@ -365,13 +387,23 @@ impl<F: Future, S: Shape, P: Policy<F::Output>> Drop for Set<F, S, P> {
         }
         // Wakes do nothing from here on.
         let _parent = self.block.as_mut().and_then(BlockRef::close);
+        let housed = self.block.as_ref().is_some_and(BlockRef::is_housed);
+        // In the memory of the children, the block frees that. It is no array, so it does not move.
+        let mut left = housed.then(|| {
+            let children = mem::replace(&mut self.children, S::none());
+            ManuallyDrop::new(children)
+        });
+        let children = match &mut left {
+            Some(children) => children.as_mut(),
+            None => self.children.as_mut(),
+        };
         let (block, started, holds) = (&self.block, self.started, self.holds);
         let is_done =
             |index| index < started && block.as_ref().is_none_or(|block| block.is_done(index));
         let _kept = Kept(self.kept.as_mut(), |index| holds && is_done(index));
         if self.left > 0 || started < self.len {
             // SAFETY: those have not finished.
-            unsafe { drop_each(self.children.as_mut(), |index| !is_done(index)) };
+            unsafe { drop_each(children, |index| !is_done(index)) };
         }
     }
 }

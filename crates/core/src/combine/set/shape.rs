@@ -1,7 +1,42 @@
 //! How the children of a container, and what they return, lie in memory.
 #![allow(unsafe_code, reason = "places that are filled one by one")]
 
+use std::alloc::Layout;
 use std::mem::MaybeUninit;
+use std::ptr::NonNull;
+
+/// Memory behind the places of a container, in the same allocation.
+#[derive(Debug, Clone, Copy)]
+pub struct Room {
+    /// The memory.
+    pub(super) start: NonNull<u8>,
+    pub(super) size: usize,
+    /// The allocation that it is a part of.
+    pub(super) base: NonNull<u8>,
+    pub(super) layout: Layout,
+}
+
+// SAFETY: it is a place and no right to it.
+unsafe impl Send for Room {}
+// SAFETY: as above.
+unsafe impl Sync for Room {}
+
+/// The room of a `Vec` behind its values.
+#[inline]
+fn room<T>(places: &mut Vec<MaybeUninit<T>>) -> Option<Room> {
+    let (len, capacity) = (places.len(), places.capacity());
+    if size_of::<T>() == 0 || len == capacity {
+        return None;
+    }
+    let base = NonNull::new(places.as_mut_ptr())?;
+    Some(Room {
+        // SAFETY: the allocation is not shorter than its values.
+        start: unsafe { base.add(len) }.cast(),
+        size: (capacity - len) * size_of::<T>(),
+        base: base.cast(),
+        layout: Layout::array::<T>(capacity).ok()?,
+    })
+}
 
 /// A kind of container with children of one type; [`Heap`], [`Boxed`], [`Inline`] are all there are.
 ///
@@ -20,6 +55,12 @@ pub unsafe trait Shape {
 
     /// So many empty places.
     fn places<T>(len: usize) -> Self::Places<T>;
+
+    /// The memory that `places` have left over, if there is some.
+    fn room<T>(places: &mut Self::Places<T>) -> Option<Room> {
+        let _ = places;
+        None
+    }
 
     /// The container of the values in `places`.
     ///
@@ -71,6 +112,11 @@ unsafe impl Shape for Heap {
     }
 
     #[inline]
+    fn room<T>(places: &mut Self::Places<T>) -> Option<Room> {
+        room(places)
+    }
+
+    #[inline]
     fn places<T>(len: usize) -> Self::Places<T> {
         let mut places = Vec::with_capacity(len);
         // SAFETY: places need no value.
@@ -92,6 +138,11 @@ unsafe impl Shape for Boxed {
 
     fn none<T>() -> Self::Places<T> {
         Vec::new()
+    }
+
+    #[inline]
+    fn room<T>(places: &mut Self::Places<T>) -> Option<Room> {
+        room(places)
     }
 
     #[inline]

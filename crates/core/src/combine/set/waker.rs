@@ -20,6 +20,7 @@ use std::ptr::{self, NonNull};
 use std::task::{RawWaker, RawWakerVTable, Waker};
 
 use super::block::{BlockRef, Slot, release, retain, wake};
+use super::shape::Room;
 use super::turn::Turn;
 use crate::loom::{AtomicPtr, Ordering};
 use crate::util::thread_mark;
@@ -86,7 +87,11 @@ pub(super) fn with<T>(turn: &Turn<'_>, index: u32, f: impl FnOnce(&Waker) -> T) 
 pub(super) struct Starter<'a> {
     /// The block, with one reference that is the set's.
     block: AtomicPtr<Slot>,
+    /// The set's place for the block.
+    home: &'a mut Option<BlockRef>,
     parent: &'a Waker,
+    /// Where the block can be.
+    room: Option<Room>,
     mark: usize,
     len: usize,
     /// The child that is polled; all before it have finished.
@@ -97,10 +102,17 @@ static START: RawWakerVTable = RawWakerVTable::new(start_clone, start_wake, star
 
 impl<'a> Starter<'a> {
     #[inline]
-    pub(super) fn new(len: usize, parent: &'a Waker) -> Self {
+    pub(super) fn new(
+        len: usize,
+        parent: &'a Waker,
+        room: Option<Room>,
+        home: &'a mut Option<BlockRef>,
+    ) -> Self {
         Self {
             block: AtomicPtr::new(ptr::null_mut()),
+            home,
             parent,
+            room,
             mark: thread_mark(),
             len,
             index: 0,
@@ -117,20 +129,23 @@ impl<'a> Starter<'a> {
         f(&waker)
     }
 
-    /// The block, if one was made.
+    /// Gives the block to the set, if one was made; says whether.
     #[inline(always)]
-    pub(super) fn take(&mut self) -> Option<BlockRef> {
+    pub(super) fn settle(&mut self) -> bool {
         // Relaxed: no other thread has the waker any more, and who made it there was waited for.
-        let made = NonNull::new(self.block.load(Ordering::Relaxed))?;
-        self.block.store(ptr::null_mut(), Ordering::Relaxed);
-        // SAFETY: it came from `into_raw`, and only once.
-        Some(unsafe { BlockRef::from_raw(made) })
+        let made = NonNull::new(self.block.load(Ordering::Relaxed));
+        if let Some(made) = made {
+            self.block.store(ptr::null_mut(), Ordering::Relaxed);
+            // SAFETY: it came from `into_raw`, and only once.
+            *self.home = Some(unsafe { BlockRef::from_raw(made) });
+        }
+        made.is_some()
     }
 
-    /// The block; made now if there is none.
-    pub(super) fn make(&mut self) -> BlockRef {
+    /// Gives the block to the set; makes it if there is none.
+    pub(super) fn make(&mut self) {
         self.slots();
-        self.take().unwrap_or_else(|| unreachable!("it is there"))
+        self.settle();
     }
 
     /// A pointer to the first slot of the block; made now if there is none.
@@ -139,7 +154,10 @@ impl<'a> Starter<'a> {
         if let Some(made) = NonNull::new(self.block.load(Ordering::Acquire)) {
             return made;
         }
-        let fresh = BlockRef::new(self.len, self.index, self.mark, self.parent.clone()).into_raw();
+        let parent = self.parent.clone();
+        // Only the thread of the poll takes the room: two at the same time would be too many.
+        let room = self.room.filter(|_| thread_mark() == self.mark);
+        let fresh = BlockRef::new(self.len, self.index, self.mark, parent, room).into_raw();
         let (success, failure) = (Ordering::AcqRel, Ordering::Acquire);
         match self
             .block
@@ -147,8 +165,8 @@ impl<'a> Starter<'a> {
         {
             Ok(_) => fresh,
             Err(other) => {
-                // SAFETY: as in `take`; nobody else knows it.
-                drop(unsafe { BlockRef::from_raw(fresh) });
+                // SAFETY: as in `settle`; nobody else knows it.
+                unsafe { BlockRef::from_raw(fresh) }.discard();
                 NonNull::new(other).unwrap_or_else(|| unreachable!("it was not null"))
             }
         }
@@ -163,8 +181,9 @@ impl<'a> Starter<'a> {
 
 impl Drop for Starter<'_> {
     fn drop(&mut self) {
-        // Left over only if the child panicked.
-        drop(self.take());
+        // Left over if the child panicked. It may live in the memory of the set's children: so it is
+        // for the set to drop it.
+        self.settle();
     }
 }
 
