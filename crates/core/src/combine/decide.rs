@@ -37,6 +37,8 @@ impl<T> Alarms for Decision<T> {
 
 pin_project! {
     /// Futures, and the scope around them.
+    // In this order no padding lies between the fields of a tuple and the next: a move copies words.
+    #[repr(C)]
     pub(super) struct Decide<B>
     where
         B: Body,

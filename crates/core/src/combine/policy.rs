@@ -132,6 +132,7 @@ pub trait Body {
 
 /// Whether a body can be polled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(usize)]
 pub(super) enum Phase {
     Open,
     /// A poll goes on, or has panicked.

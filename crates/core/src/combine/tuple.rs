@@ -36,7 +36,7 @@ pin_project! {
 }
 
 /// The first round is not over.
-const NONE_YET: u8 = u8::MAX;
+const NONE_YET: usize = usize::MAX;
 
 /// The places of a tuple, judged by `P`, with the decision `S`.
 pub trait Chain<P, S> {
@@ -51,8 +51,8 @@ pub trait Chain<P, S> {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         stop: &mut Option<S>,
-        number: u8,
-        begun: &mut u8,
+        number: usize,
+        begun: &mut usize,
     ) -> bool;
 
     /// Takes what was kept, if that is all.
@@ -71,8 +71,8 @@ impl<P, S> Chain<P, S> for End {
         self: Pin<&mut Self>,
         _: &mut Context<'_>,
         _: &mut Option<S>,
-        number: u8,
-        begun: &mut u8,
+        number: usize,
+        begun: &mut usize,
     ) -> bool {
         if *begun == NONE_YET {
             *begun = number;
@@ -118,8 +118,8 @@ where
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         stop: &mut Option<S>,
-        number: u8,
-        begun: &mut u8,
+        number: usize,
+        begun: &mut usize,
     ) -> bool {
         if number >= *begun {
             return false;
@@ -171,7 +171,7 @@ pin_project! {
     pub struct TupleBody<C, P, S> {
         #[pin]
         chain: C,
-        begun: u8,
+        begun: usize,
         phase: Phase,
         policy: PhantomData<fn() -> (P, S)>,
     }

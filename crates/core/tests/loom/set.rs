@@ -134,7 +134,10 @@ fn two_wakes_of_one_child() {
         let (outputs, threads) = run(all.as_mut(), || {
             let waker = child.waker();
             [
-                thread::spawn(move || waker.wake()),
+                thread::spawn(move || {
+                    waker.wake_by_ref();
+                    waker
+                }),
                 end_elsewhere(&child, 1),
             ]
         });
