@@ -305,7 +305,9 @@ fn wakers_outlive_the_set_wherever_their_memory_is() {
         }
         drop(all);
         for waker in kept {
-            waker.clone().wake();
+            let own = waker.clone();
+            drop(waker);
+            own.wake();
         }
     }
 }

@@ -65,12 +65,15 @@ impl Log {
     }
 }
 
+/// What a probe does within a poll.
+type Action = Box<dyn FnOnce()>;
+
 /// The hand that ends or wakes a probe.
 #[derive(Clone, Default)]
 pub(crate) struct Hand {
     value: Rc<Cell<Option<u32>>>,
     waker: Rc<RefCell<Option<Waker>>>,
-    action: Rc<RefCell<Option<Box<dyn FnOnce()>>>>,
+    action: Rc<RefCell<Option<Action>>>,
 }
 
 impl Hand {
