@@ -229,6 +229,8 @@ fn cancelling_a_crowd_is_linear() {
     check(kumi_loop::Loop::new().expect("the loop starts"));
     check(kumi_tokio::Tokio::current_thread().expect("tokio starts"));
     check(kumi_smol::Smol::current_thread());
+}
+
 /// Allocations of one run, after everything is warm.
 fn once(mut run: impl FnMut()) -> u64 {
     run();
@@ -303,8 +305,5 @@ fn tuples_do_not_allocate() {
         0
     );
     assert_eq!(once(|| _ = drive(race((yields(), yields())))), 0);
-    assert_eq!(
-        once(|| _ = drive(try_gather((fallible(), fallible())))),
-        0
-    );
+    assert_eq!(once(|| _ = drive(try_gather((fallible(), fallible())))), 0);
 }
