@@ -9,6 +9,7 @@
 //!
 //! [`Fresh`]: crate::Fresh
 
+pub mod algebra;
 pub mod ambient;
 pub mod block_on;
 pub mod blocking;

@@ -9,6 +9,7 @@ mod gate;
 mod log;
 mod manual;
 mod thread;
+mod ticks;
 mod token;
 mod waker;
 
@@ -30,6 +31,7 @@ pub(crate) use gate::{Gate, Slot};
 pub(crate) use log::Log;
 pub(crate) use manual::Manual;
 pub(crate) use thread::{park_on, thread};
+pub(crate) use ticks::Ticks;
 pub(crate) use token::{Token, Witness, hold, token};
 pub(crate) use waker::{counting_waker, panicking_waker};
 

@@ -458,6 +458,17 @@ macro_rules! suite {
                 an_error_that_nobody_takes,
                 drops_once,
             }
+            algebra {
+                a_scope_in_a_scope,
+                a_deadline_in_a_scope,
+                a_scope_in_a_deadline,
+                a_deadline_in_a_deadline,
+                a_limit_in_a_scope,
+                a_scope_in_a_limit,
+                a_limit_in_a_limit,
+                a_shielded_scope_in_a_scope,
+                a_shielded_scope_in_a_deadline,
+            }
             erased {
                 tasks,
                 cancelling,
