@@ -37,7 +37,7 @@ pub(crate) use waker::AtomicWaker;
 
 #[cfg(loom)]
 mod waker {
-    //! loom's `AtomicWaker` with the one method that only the real crate has.
+    //! loom's `AtomicWaker` with the names of the real crate.
 
     use std::task::Waker;
 

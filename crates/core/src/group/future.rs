@@ -197,6 +197,7 @@ pin_project! {
                 this.shared.cancel_children();
                 this.shared.try_close();
                 node.end();
+                this.shared.unregister();
             }
         }
     }
@@ -282,6 +283,7 @@ where
         let rest = this.shared.take_rest();
         *this.node = None;
         node.end();
+        this.shared.unregister();
         rest.resolve(this.value.take(), outer, &node, this.shared.location)
     }
 }

@@ -110,6 +110,12 @@ impl<C, E> Shared<C, E> {
         self.node.request(CancelReason::Failure);
     }
 
+    /// Nobody polls the scope any more; handles and wakers of children may outlive it, and are to keep
+    /// nobody's waker.
+    fn unregister(&self) {
+        drop(self.ready.parent.take());
+    }
+
     #[track_caller]
     fn add(&self, child: C) {
         {
@@ -386,6 +392,7 @@ pin_project! {
             drop(fresh);
             if let Some(node) = this.node.take() {
                 node.end();
+                this.shared.unregister();
             }
         }
     }
@@ -541,6 +548,7 @@ where
             };
             *this.node = None;
             node.end();
+            this.shared.unregister();
             let location = this.shared.location;
             return rest.resolve(this.value.take(), seen.outer, &node, location);
         }

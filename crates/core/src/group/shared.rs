@@ -149,6 +149,11 @@ impl<E, R> Shared<E, R> {
         self.waker.register(waker);
     }
 
+    /// Nobody polls the group any more; its handles may outlive it, and are to keep nobody's waker.
+    pub(super) fn unregister(&self) {
+        drop(self.waker.take());
+    }
+
     /// A child was dropped before it had ended by itself.
     pub(super) fn child_was_cut(&self) {
         self.inner.lock().cut = true;
