@@ -265,6 +265,10 @@ where
         node.register(cx.waker());
         self.shared.register(cx.waker());
         context::tie_here(&node);
+        if context::is_cancelled() {
+            // Before the body is polled: a child that it spawns now is not to begin.
+            self.shared.cancel_children();
+        }
         let Poll::Ready(()) = self.as_mut().poll_body(cx) else {
             return Poll::Pending;
         };
