@@ -468,6 +468,9 @@ macro_rules! suite {
                 a_limit_in_a_limit,
                 a_shielded_scope_in_a_scope,
                 a_shielded_scope_in_a_deadline,
+                a_child_of_a_group,
+                a_child_beside_a_body,
+                a_child_that_is_joined,
             }
             erased {
                 tasks,

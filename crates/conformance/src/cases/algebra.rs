@@ -6,6 +6,7 @@
 //! does not run. Time is moved by hand, tick by tick. A failure names its combination.
 
 mod drive;
+mod group;
 mod oracle;
 mod scene;
 
@@ -21,6 +22,17 @@ fn all(clock: &impl Clock, forms: Forms, count: usize) {
     compare(&scenes, |scene| {
         (drive::see(scene, clock), oracle::expect(scene))
     });
+    assert_eq!(scenes.len(), count, "so many combinations");
+}
+
+/// The same, of a child of a group.
+async fn of_group<R: Runtime>(rt: &R, body: group::Body, count: usize) {
+    let scenes = group::scenes(body);
+    for scene in &scenes {
+        let expected = group::expect(scene);
+        let seen = group::see(scene, &expected, rt).await;
+        assert_eq!(seen, expected, "seen, expected, in {scene:?}");
+    }
     assert_eq!(scenes.len(), count, "so many combinations");
 }
 
@@ -100,4 +112,19 @@ pub async fn a_shielded_scope_in_a_deadline<R: Runtime>(rt: R) {
     all(&rt, shielded(Form::Deadline, Form::Handle), 1798);
     all(&rt, shielded(Form::Deadline, Form::Deadline), 1798);
     all(&rt, shielded(Form::Limit, Form::Handle), 1400);
+}
+
+/// A child, its group, whose body has returned, and the scope around the group are cancelled.
+pub async fn a_child_of_a_group<R: Runtime>(rt: R) {
+    of_group(&rt, group::Body::Returns, 1650).await;
+}
+
+/// The body of the group waits for something else.
+pub async fn a_child_beside_a_body<R: Runtime>(rt: R) {
+    of_group(&rt, group::Body::Waits, 1650).await;
+}
+
+/// The body of the group waits for the child.
+pub async fn a_child_that_is_joined<R: Runtime>(rt: R) {
+    of_group(&rt, group::Body::Joins, 1650).await;
 }

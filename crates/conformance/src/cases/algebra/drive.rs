@@ -38,12 +38,18 @@ impl Stage {
     }
 
     /// Writes something down, with the present tick.
-    fn note(&self, note: impl FnOnce(&mut Trace, u32)) {
-        note(&mut lock(&self.trace), self.ticks.tick());
+    pub(super) fn note<T>(&self, note: impl FnOnce(&mut Trace, u32) -> T) -> T {
+        let tick = self.ticks.tick();
+        note(&mut lock(&self.trace), tick)
+    }
+
+    /// Takes what was written down.
+    pub(super) fn take(&self) -> Trace {
+        std::mem::take(&mut *lock(&self.trace))
     }
 
     /// Cleans up for some ticks.
-    async fn clean_up(self, takes: u32) {
+    pub(super) async fn clean_up(self, takes: u32) {
         self.note(|trace, tick| trace.clean_ups.0.push(tick));
         self.ticks.wait(takes).await;
         self.note(|trace, tick| trace.clean_ups.1.push(tick));
@@ -51,7 +57,7 @@ impl Stage {
 }
 
 /// Notes its end as that of the child.
-struct Dropped(Stage);
+pub(super) struct Dropped(pub(super) Stage);
 
 impl Drop for Dropped {
     fn drop(&mut self) {
@@ -123,6 +129,7 @@ async fn child(
         let told = handle.expect("it has one").cancel_with("child");
         stage.note(|trace, _| trace.asked.push(("child", told)));
     };
+    stage.note(|trace, tick| trace.begun.push(tick));
     match child {
         Child::Returns(tick) => at(tick).await,
         Child::Fails(tick) => {
@@ -233,7 +240,7 @@ pub(super) fn see(scene: &Scene, clock: &impl Clock) -> Trace {
         };
         stage.note(|trace, tick| trace.outer.push((tick, given)));
     });
-    std::mem::take(&mut *lock(&stage.trace))
+    stage.take()
 }
 
 /// Polls `future` from tick to tick, whenever it was woken; before the polls of a tick, `at_tick` is

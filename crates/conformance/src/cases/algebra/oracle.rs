@@ -71,6 +71,7 @@ pub(super) fn expect(scene: &Scene) -> Trace {
         false => inner.min(outer),
     };
     let exit = exit(scene.child, cut, &mut trace);
+    trace.begun.push(0);
 
     let ended = match exit {
         Exit::Value(at, _) | Exit::Panic(at, _) | Exit::Cut(at) => at,

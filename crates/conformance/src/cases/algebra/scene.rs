@@ -86,6 +86,8 @@ pub(super) enum Given {
 /// What happened, each with its tick: what was seen, or what is expected.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Trace {
+    /// The first poll of the child.
+    pub(super) begun: Vec<u32>,
     /// Clean-ups that began, and that ended.
     pub(super) clean_ups: (Vec<u32>, Vec<u32>),
     /// The end of the future of the child.
@@ -98,6 +100,24 @@ pub(super) struct Trace {
     pub(super) outer: Vec<(u32, Given)>,
     /// Who asked for a cancel, and whether that was the first request in time.
     pub(super) asked: Vec<(&'static str, bool)>,
+}
+
+impl Trace {
+    /// Whether everything has happened that is expected until a tick, except for requests.
+    pub(super) fn has_all(&self, expected: &Self, tick: u32) -> bool {
+        fn has<T>(seen: &[T], expected: &[T], due: impl Fn(&T) -> bool) -> bool {
+            seen.len() >= expected.iter().filter(|event| due(event)).count()
+        }
+        let at = |at: &u32| *at <= tick;
+        let given = |(at, _): &(u32, Given)| *at <= tick;
+        has(&self.begun, &expected.begun, at)
+            && has(&self.clean_ups.0, &expected.clean_ups.0, at)
+            && has(&self.clean_ups.1, &expected.clean_ups.1, at)
+            && has(&self.dropped, &expected.dropped, at)
+            && has(&self.between, &expected.between, given)
+            && has(&self.after, &expected.after, at)
+            && has(&self.outer, &expected.outer, given)
+    }
 }
 
 /// Every child.
