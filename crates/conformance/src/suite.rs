@@ -471,6 +471,7 @@ macro_rules! suite {
                 a_child_of_a_group,
                 a_child_beside_a_body,
                 a_child_that_is_joined,
+                shielded_work,
             }
             erased {
                 tasks,

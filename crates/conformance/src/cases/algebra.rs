@@ -9,6 +9,8 @@ mod drive;
 mod group;
 mod oracle;
 mod scene;
+mod shield;
+mod turns;
 
 use std::fmt::Debug;
 
@@ -127,4 +129,15 @@ pub async fn a_child_beside_a_body<R: Runtime>(rt: R) {
 /// The body of the group waits for the child.
 pub async fn a_child_that_is_joined<R: Runtime>(rt: R) {
     of_group(&rt, group::Body::Joins, 1650).await;
+}
+
+/// Shielded work, the scope that awaits it and the scope around that one are cancelled.
+pub async fn shielded_work<R: Runtime>(rt: R) {
+    let scenes = shield::scenes();
+    for scene in &scenes {
+        let expected = shield::expect(scene);
+        let seen = shield::see(scene, &expected.0, &rt).await;
+        assert_eq!(seen, expected, "seen, expected, in {scene:?}");
+    }
+    assert_eq!(scenes.len(), 1000, "so many combinations");
 }

@@ -1,9 +1,4 @@
 //! A child of a task group: it is cancelled, its group is, the scope around the group is.
-//!
-//! The child is a task of the runtime, so other threads may run it. What belongs to one tick happens
-//! at once all the same: one lock is held while requests are made, while the child is polled, and
-//! while the outer scope is. And a listener is beside the child, so that a request that comes at the
-//! end of a poll is seen by one more.
 
 mod drive;
 mod oracle;
