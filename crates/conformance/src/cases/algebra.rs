@@ -139,5 +139,5 @@ pub async fn shielded_work<R: Runtime>(rt: R) {
         let seen = shield::see(scene, &expected.0, &rt).await;
         assert_eq!(seen, expected, "seen, expected, in {scene:?}");
     }
-    assert_eq!(scenes.len(), 1000, "so many combinations");
+    assert_eq!(scenes.len(), 2000, "so many combinations");
 }

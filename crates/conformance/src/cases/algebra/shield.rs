@@ -44,6 +44,8 @@ pub(super) struct Scene {
     of_work: Option<u32>,
     of_inner: Option<u32>,
     of_outer: Option<u32>,
+    /// In a tick in which the work ends, it does so before its awaiters are polled.
+    work_first: bool,
 }
 
 /// Every combination.
@@ -59,12 +61,13 @@ pub(super) fn scenes() -> Vec<Scene> {
             // Before the first poll, too.
             for of_inner in times.into_iter().chain([Some(0)]) {
                 for of_outer in times.into_iter().chain([Some(0)]) {
-                    all.push(Scene {
+                    all.extend([false, true].map(|work_first| Scene {
                         work,
                         of_work,
                         of_inner,
                         of_outer,
-                    });
+                        work_first,
+                    }));
                 }
             }
         }
@@ -229,6 +232,7 @@ pub(super) async fn see<R: Runtime>(
         lock: &shared.lock,
         task: &known,
         expected,
+        task_first: scene.work_first,
         end: LAST,
         scene,
     };

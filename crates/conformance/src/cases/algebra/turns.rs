@@ -54,6 +54,8 @@ pub(super) struct Turns<'a, S> {
     /// The task that belongs to the scope, once there is one.
     pub(super) task: &'a OnceLock<Task>,
     pub(super) expected: &'a Trace,
+    /// A task that is to end in a tick does so before the scope is polled in it.
+    pub(super) task_first: bool,
     /// The last tick.
     pub(super) end: u32,
     pub(super) scene: &'a S,
@@ -79,7 +81,10 @@ impl<S: Debug> Turns<'_, S> {
             }
             let since = Instant::now();
             loop {
-                let woken = std::mem::take(&mut first) || wakes.count() > seen;
+                let gone = expected.dropped.iter().all(|at| *at > tick)
+                    || self.task.get().is_some_and(Task::is_finished);
+                let ready = gone || !self.task_first;
+                let woken = ready && (std::mem::take(&mut first) || wakes.count() > seen);
                 if let (Some(scoped), true) = (&mut scope, woken) {
                     seen = wakes.count();
                     let poll = || {
@@ -95,8 +100,6 @@ impl<S: Debug> Turns<'_, S> {
                     stage.note(|trace, tick| trace.outer.push((tick, given)));
                     scope = None;
                 }
-                let gone = expected.dropped.iter().all(|at| *at > tick)
-                    || self.task.get().is_some_and(Task::is_finished);
                 if gone && stage.note(|trace, tick| trace.has_all(expected, tick)) {
                     break;
                 }

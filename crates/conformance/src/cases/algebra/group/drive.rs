@@ -153,6 +153,7 @@ pub(in super::super) async fn see<R: Runtime>(scene: &Scene, expected: &Trace, r
         lock: &all.lock,
         task: &all.child,
         expected,
+        task_first: false,
         end: END,
         scene,
     };
