@@ -29,6 +29,7 @@
 //! exception that code could catch.
 
 mod check;
+mod clock;
 mod poll;
 mod scope;
 
@@ -37,5 +38,6 @@ pub use check::{
     Checkpoint, WaitCancelled, cancel_requested, cancelled, checkpoint, effective_deadline,
     poll_checkpoint,
 };
+pub(crate) use clock::AmbientSleep;
 pub(crate) use poll::{Alarms, Ended, ScopeState};
 pub use scope::{CancelHandle, CancelScope, Cancelled, ScopeEnded, Scoped};

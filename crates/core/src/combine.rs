@@ -5,21 +5,33 @@
 //! several futures; what a runtime can do better by itself (spawned forms) belongs to a trait over
 //! [`Runtime`](crate::runtime::Runtime) beside them.
 
+mod as_completed;
 mod container;
 mod decide;
+mod each;
 mod gather;
+mod limit;
 mod policy;
 mod race;
 pub mod set;
+pub mod source;
 mod timeout;
 mod try_gather;
 pub mod tuple;
+mod wait;
 mod yield_now;
 
+pub use as_completed::{AsCompleted, Indexed, Next, as_completed};
 pub use container::{Container, Iter};
+pub use each::{Fallible, ForEach, LoopBody, Plain, PlainRun, TryForEach};
 pub use gather::{Gather, gather};
+pub use limit::{Few, InFlight, Lazy, Limited, Unbegun, limited};
 pub use policy::{All, Body, First, FirstOk, Named, NoErr, Policy};
 pub use race::{Race, RaceError, RaceOk, race, race_ok};
 pub use timeout::{Elapsed, Timeout, timeout, timeout_at};
 pub use try_gather::{TryGather, try_gather};
+pub use wait::{
+    AllCompleted, FirstCompleted, FirstError, Members, Pending, ReturnWhen, Wait, Waiting, When,
+    wait,
+};
 pub use yield_now::{YieldNow, yield_now};

@@ -91,7 +91,10 @@ pub use kumi_core::cancel::{
 pub use kumi_core::cleanup::{
     ExitErrors, ExitFailed, ExitStack, finally, on_cancel, uncancellable,
 };
-pub use kumi_core::combine::{Elapsed, Timeout, YieldNow, yield_now};
+pub use kumi_core::combine::{
+    AsCompleted, Elapsed, Gather, RaceError, ReturnWhen, Timeout, TryGather, Wait, YieldNow,
+    as_completed, gather, limited, race, race_ok, try_gather, wait, yield_now,
+};
 pub use kumi_core::group::{
     ChildBuilder, ChildError, ChildHandle, Closed, Failure, GroupBuilder, GroupError, ScopeHandle,
     StartError, Started, scope, scope_send,

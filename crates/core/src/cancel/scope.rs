@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use pin_project_lite::pin_project;
 
+use super::clock::{AmbientSleep, ambient_now};
 use super::poll::{Alarms, Ended, ScopeState};
 use crate::context::{self, CancelReason, Node, Wall};
-use crate::runtime::{BoxSleep, Sleep};
 use crate::util::deadline_after;
 
 /// A part of a task that can be cancelled by itself, at a deadline, or both.
@@ -163,24 +163,18 @@ pin_project! {
     }
 }
 
+/// What needs a clock, for the message.
+const WHAT: &str = "a `CancelScope` with a deadline or a grace period";
+
 /// The times of a scope.
 #[derive(Debug)]
 struct Timers {
     when: When,
     deadline: Option<Instant>,
-    sleep: Option<DebugSleep>,
+    sleep: Option<AmbientSleep>,
     due: bool,
     grace: Option<Duration>,
-    over: Option<DebugSleep>,
-}
-
-/// A sleep that can be printed.
-struct DebugSleep(BoxSleep);
-
-impl fmt::Debug for DebugSleep {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.deadline().fmt(f)
-    }
+    over: Option<AmbientSleep>,
 }
 
 impl Timers {
@@ -190,7 +184,7 @@ impl Timers {
         self.deadline = match self.when {
             When::Never => return,
             When::At(at) => Some(at),
-            When::After(limit) => Some(deadline_after(now(), limit)),
+            When::After(limit) => Some(deadline_after(ambient_now(WHAT), limit)),
         };
         self.when = When::Never;
     }
@@ -201,7 +195,7 @@ impl Timers {
         self.deadline = deadline;
         self.due = false;
         match (&mut self.sleep, deadline) {
-            (Some(sleep), Some(at)) => sleep.0.as_mut().reset(at),
+            (Some(sleep), Some(at)) => sleep.reset(at),
             _ => self.sleep = None,
         }
     }
@@ -213,36 +207,23 @@ impl Alarms for Timers {
             return false;
         };
         if !self.due {
-            let sleep = self.sleep.get_or_insert_with(|| sleep_until(deadline));
-            self.due = sleep.0.as_mut().poll(cx).is_ready();
+            let sleep = self
+                .sleep
+                .get_or_insert_with(|| AmbientSleep::until(deadline, WHAT));
+            self.due = sleep.poll(cx).is_ready();
         }
-        self.due && (wall != Wall::None || !context::is_outer_due(now()))
+        self.due && (wall != Wall::None || !context::is_outer_due(ambient_now(WHAT)))
     }
 
     fn poll_grace(&mut self, cx: &mut Context<'_>) -> bool {
         let Some(grace) = self.grace else {
             return false;
         };
-        let start = || sleep_until(deadline_after(now(), grace));
+        let start = || AmbientSleep::after(grace, WHAT);
         let over = self.over.get_or_insert_with(start);
-        over.0.as_mut().poll(cx).is_ready()
+        over.poll(cx).is_ready()
     }
 }
-
-/// The ambient time.
-fn now() -> Instant {
-    context::with_current(|ambient| ambient.expect(NO_CLOCK).runtime().now())
-}
-
-/// A sleep on the ambient clock.
-fn sleep_until(at: Instant) -> DebugSleep {
-    DebugSleep(context::with_current(|ambient| {
-        ambient.expect(NO_CLOCK).runtime().sleep_until(at)
-    }))
-}
-
-const NO_CLOCK: &str = "a `CancelScope` with a deadline or a grace period needs a clock: poll it \
-     inside a Kumi runtime (`kumi::run`, a task, `Runtime::block_on`)";
 
 impl<F: Future> Future for Scoped<F> {
     type Output = Result<F::Output, Cancelled>;

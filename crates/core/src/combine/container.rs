@@ -2,6 +2,7 @@
 
 use std::future::Future;
 
+use super::limit::Lazy;
 use super::policy::{Body, Policy};
 use super::set::{Boxed, Heap, Inline, Set};
 
@@ -61,11 +62,11 @@ where
     I: Iterator<Item: Future>,
     P: Policy<<I::Item as Future>::Output>,
 {
-    type Body = Set<I::Item, Heap, P>;
+    type Body = Lazy<I, P>;
 
     #[inline]
     fn into_body(self) -> Self::Body {
-        Set::of_iter(self)
+        Lazy::new(self)
     }
 }
 

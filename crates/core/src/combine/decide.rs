@@ -73,6 +73,11 @@ impl<B: Body> Decide<B> {
         }
     }
 
+    /// The futures.
+    pub(super) fn into_body(mut self) -> B {
+        self.body.take().unwrap_or_else(|| over("limit"))
+    }
+
     /// Polls the futures until all are kept, or one has decided and the others are unwound.
     ///
     /// # Panics

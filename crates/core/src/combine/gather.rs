@@ -58,6 +58,16 @@ where
     }
 }
 
+impl<B> Gather<B> {
+    pub(super) fn of(body: B) -> Self {
+        Self { body }
+    }
+
+    pub(super) fn into_body(self) -> B {
+        self.body
+    }
+}
+
 pin_project! {
     /// The future of [`gather`].
     #[derive(Debug)]

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `block` | the shared record: a slot per child, the queues of the woken, the parent's waker |
 //! | `waker` | wakers of children: pointers into the block; the first round, which does without |
+//! | `pool` | children from a source, in places that are used again |
 //! | `children` | the futures, their outputs, and the poll |
 //! | `shape` | how a container's children and outputs lie in memory |
 //!
@@ -41,9 +42,11 @@
 mod block;
 mod children;
 mod parent;
+mod pool;
 mod shape;
 mod turn;
 mod waker;
 
 pub use children::Set;
+pub(super) use pool::{Finished, Pool};
 pub use shape::{Boxed, Heap, Inline, Room, Shape};

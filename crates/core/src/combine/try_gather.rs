@@ -62,6 +62,18 @@ where
     }
 }
 
+impl<B: Body> TryGather<B> {
+    pub(super) fn of(body: B) -> Self {
+        Self {
+            inner: Decide::new(body),
+        }
+    }
+
+    pub(super) fn into_body(self) -> B {
+        self.inner.into_body()
+    }
+}
+
 pin_project! {
     /// The future of [`try_gather`].
     #[derive(Debug)]

@@ -76,7 +76,7 @@ pub(super) const FLAGS: usize = BUSY | AGAIN | CLOSED | POLLED;
 pub(super) const SHIFT: u32 = 4;
 
 /// More children than this do not fit into the words of a block.
-const MOST: usize = 1 << 28;
+pub(super) const MOST: usize = 1 << 28;
 
 /// How many references a block has to spare at first.
 const SPARE: usize = 1 << 24;

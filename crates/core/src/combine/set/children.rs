@@ -20,7 +20,9 @@ use super::block::{BlockRef, room_for};
 use super::shape::{Boxed, Heap, Inline, Shape, into_places};
 use super::turn::Turn;
 use super::waker::{self, Starter};
+use crate::combine::limit::{BEGUN, Unbegun};
 use crate::combine::policy::{Body, Phase, Policy};
+use crate::combine::source::FromIter;
 use crate::context;
 
 /// Children of one type, polled together; what they return is judged by `P`.
@@ -405,6 +407,29 @@ impl<F: Future, S: Shape, P: Policy<F::Output>> Drop for Set<F, S, P> {
             // SAFETY: those have not finished.
             unsafe { drop_each(children, |index| !is_done(index)) };
         }
+    }
+}
+
+impl<F, S, P> Unbegun for Set<F, S, P>
+where
+    F: Future,
+    S: Shape,
+    P: Policy<F::Output>,
+    S::Container<F>: IntoIterator<Item = F>,
+{
+    type Source = FromIter<<S::Container<F> as IntoIterator>::IntoIter>;
+    type Shape = S;
+    type Policy = P;
+
+    #[track_caller]
+    fn into_source(mut self) -> Self::Source {
+        let untouched = self.started == 0 && matches!(self.phase, Phase::Open);
+        assert!(untouched, "{BEGUN}");
+        // From here on there are no children.
+        self.len = 0;
+        // SAFETY: none was started, so all are there; the length says that they are gone.
+        let children = unsafe { S::fill(&mut self.children) };
+        FromIter::new(children.into_iter())
     }
 }
 

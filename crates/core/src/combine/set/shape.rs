@@ -56,6 +56,13 @@ pub unsafe trait Shape {
     /// So many empty places.
     fn places<T>(len: usize) -> Self::Places<T>;
 
+    /// The container of `values`.
+    ///
+    /// # Panics
+    ///
+    /// If an array has another length.
+    fn of_vec<T>(values: Vec<T>) -> Self::Container<T>;
+
     /// The memory that `places` have left over, if there is some.
     fn room<T>(places: &mut Self::Places<T>) -> Option<Room> {
         let _ = places;
@@ -117,6 +124,11 @@ unsafe impl Shape for Heap {
     }
 
     #[inline]
+    fn of_vec<T>(values: Vec<T>) -> Self::Container<T> {
+        values
+    }
+
+    #[inline]
     fn places<T>(len: usize) -> Self::Places<T> {
         let mut places = Vec::with_capacity(len);
         // SAFETY: places need no value.
@@ -146,6 +158,11 @@ unsafe impl Shape for Boxed {
     }
 
     #[inline]
+    fn of_vec<T>(values: Vec<T>) -> Self::Container<T> {
+        values.into_boxed_slice()
+    }
+
+    #[inline]
     fn places<T>(len: usize) -> Self::Places<T> {
         Heap::places(len)
     }
@@ -164,6 +181,13 @@ unsafe impl<const N: usize> Shape for Inline<N> {
 
     fn none<T>() -> Self::Places<T> {
         [const { MaybeUninit::uninit() }; N]
+    }
+
+    #[inline]
+    fn of_vec<T>(values: Vec<T>) -> Self::Container<T> {
+        values
+            .try_into()
+            .unwrap_or_else(|_| panic!("an array of another length"))
     }
 
     #[inline]

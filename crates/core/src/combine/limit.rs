@@ -1,0 +1,306 @@
+//! Never more than so many in flight: `limit` on [`gather`](super::gather) and
+//! [`try_gather`](super::try_gather), and [`limited`].
+//!
+//! # Shape
+//!
+//! A [`Limited`] is a [`Body`] over a pool: it keeps the outputs at the places of their futures. The source
+//! is drawn when a future has finished, so an iterator may be long, and its futures exist only while
+//! they run.
+
+use std::fmt;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::mem;
+use std::ops::ControlFlow;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
+
+use super::container::Container;
+use super::gather::Gather;
+use super::policy::{Body, Phase, Policy};
+use super::set::{Heap, Pool, Set, Shape};
+use super::source::{Bound, FromIter, IntoSource, Limit, Source};
+use super::try_gather::TryGather;
+
+/// What the futures of a source return.
+type Output<S> = <<S as Source>::Child as Future>::Output;
+
+/// Futures of a source of which never more than so many are in flight; what becomes of their
+/// outputs says `P`, and of what kind the container of outputs is, `C`.
+pub struct Limited<S: Source, C, P: Policy<Output<S>>> {
+    pool: Pool<S>,
+    limit: Limit,
+    kept: Vec<Option<P::Kept>>,
+    phase: Phase,
+    shape: PhantomData<C>,
+}
+
+impl<S: Source, C: Shape, P: Policy<Output<S>>> Limited<S, C, P> {
+    fn new(source: S, limit: Limit) -> Self {
+        Self {
+            pool: Pool::new(source),
+            limit,
+            kept: Vec::new(),
+            phase: Phase::Open,
+            shape: PhantomData,
+        }
+    }
+
+    /// Keeps the output of a future, or takes it as the decision.
+    fn judge(&mut self, number: usize, output: Output<S>, stop: &mut Option<P::Stop>) {
+        match P::judge(output) {
+            ControlFlow::Continue(kept) => {
+                if self.kept.len() <= number {
+                    self.kept.resize_with(number + 1, || None);
+                }
+                self.kept[number] = Some(kept);
+            }
+            ControlFlow::Break(decision) => {
+                *stop = Some(decision);
+                self.kept.clear();
+            }
+        }
+    }
+}
+
+// Nothing in it is pinned but what the pool pins on the heap.
+impl<S: Source, C, P: Policy<Output<S>>> Unpin for Limited<S, C, P> {}
+
+impl<S: Source, C: Shape, P: Policy<Output<S>>> Body for Limited<S, C, P> {
+    type Kept = C::Container<P::Kept>;
+    type Stop = P::Stop;
+
+    fn poll_body(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        stop: &mut Option<P::Stop>,
+    ) -> Poll<Option<Self::Kept>> {
+        let this = self.get_mut();
+        this.phase.begin(P::NAME);
+        let limit = Bound::<S>::get(&this.limit);
+        let result = loop {
+            match this.pool.poll(cx, limit, stop.is_none(), P::NAME) {
+                Poll::Ready(Some((_, output))) if stop.is_some() => drop(output),
+                Poll::Ready(Some((number, output))) => {
+                    this.judge(number, output, stop);
+                    if stop.is_some() && this.pool.alive() > 0 {
+                        break Poll::Pending;
+                    }
+                }
+                Poll::Ready(None) => {
+                    let kept = mem::take(&mut this.kept).into_iter();
+                    let kept = kept.map(|kept| kept.expect("each has returned something"));
+                    break Poll::Ready(Some(C::of_vec(kept.collect())));
+                }
+                Poll::Pending if stop.is_some() && this.pool.alive() == 0 => {
+                    break Poll::Ready(None);
+                }
+                Poll::Pending => break Poll::Pending,
+            }
+        };
+        this.phase = match result {
+            Poll::Ready(_) => Phase::Over,
+            Poll::Pending => Phase::Open,
+        };
+        result
+    }
+}
+
+impl<S: Source, C, P: Policy<Output<S>>> fmt::Debug for Limited<S, C, P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Limited")
+            .field("limit", &self.limit)
+            .field("pool", &self.pool)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A body that has not begun, and can begin with a limit.
+pub trait Unbegun {
+    /// The source of its futures.
+    type Source: Source;
+    /// The kind of the container of outputs.
+    type Shape: Shape;
+    /// What becomes of the outputs.
+    type Policy: Policy<Output<Self::Source>>;
+
+    /// The source.
+    ///
+    /// # Panics
+    ///
+    /// If it has begun.
+    fn into_source(self) -> Self::Source;
+}
+
+/// What [`Gather::limit`] and [`TryGather::limit`] make of a body.
+type WithLimit<B> = Limited<<B as Unbegun>::Source, <B as Unbegun>::Shape, <B as Unbegun>::Policy>;
+
+impl<B> Gather<B> {
+    /// Has never more than `limit` futures in flight; the next one is drawn when one has finished.
+    ///
+    /// For `Vec`, arrays, boxed slices and iterators, which are drawn on demand; of streams, see
+    /// [`limited`]. `limit(1)` runs them one after the other. It allocates places for `limit` futures, and for the outputs.
+    ///
+    /// # Panics
+    ///
+    /// If `limit` is zero: nothing would ever run. If it was polled before.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kumi_core::combine::{gather, yield_now};
+    /// use kumi_core::runtime::Runtime;
+    ///
+    /// async fn square(number: u64) -> u64 {
+    ///     yield_now().await;
+    ///     number * number
+    /// }
+    ///
+    /// let squares = gather((1..=5).map(square)).limit(2);
+    /// assert_eq!(kumi_sim::Sim::new().block_on(squares), [1, 4, 9, 16, 25]);
+    /// ```
+    #[track_caller]
+    pub fn limit(self, limit: usize) -> Gather<WithLimit<B>>
+    where
+        B: Unbegun,
+    {
+        let limit = Limit::new(limit);
+        Gather::of(Limited::new(self.into_body().into_source(), limit))
+    }
+}
+
+impl<B: Body> TryGather<B> {
+    /// Has never more than `limit` futures in flight; see [`Gather::limit`]. After an error nothing more
+    /// is drawn.
+    ///
+    /// # Panics
+    ///
+    /// If `limit` is zero: nothing would ever run. If it was polled before.
+    #[track_caller]
+    pub fn limit(self, limit: usize) -> TryGather<WithLimit<B>>
+    where
+        B: Unbegun,
+    {
+        let limit = Limit::new(limit);
+        TryGather::of(Limited::new(self.into_body().into_source(), limit))
+    }
+}
+
+/// The futures of `source`, of which never more than `limit` are to be in flight, for
+/// [`gather`](super::gather) and its relatives.
+///
+/// For streams of futures; for the others there is [`Gather::limit`].
+///
+/// # Panics
+///
+/// If `limit` is zero: nothing would ever run.
+///
+/// # Examples
+///
+/// ```
+/// use kumi_core::combine::{as_completed, gather, limited};
+/// use kumi_core::runtime::Runtime;
+/// use std::future::ready;
+///
+/// kumi_sim::Sim::new().block_on(async {
+///     // A stream of futures: here, of those that some others return.
+///     let stream = as_completed([ready(ready(1)), ready(ready(2))]);
+///     assert_eq!(gather(limited(10, stream)).await, [1, 2]);
+/// });
+/// ```
+#[track_caller]
+pub fn limited<C, Kind>(limit: usize, source: C) -> InFlight<C::Source>
+where
+    C: IntoSource<Kind>,
+{
+    InFlight {
+        source: source.into_source(),
+        limit: Limit::new(limit),
+    }
+}
+
+/// The container that [`limited`] returns.
+#[derive(Debug, Clone)]
+pub struct InFlight<S> {
+    source: S,
+    limit: Limit,
+}
+
+/// The kind of [`InFlight`].
+#[derive(Debug)]
+pub enum Few {}
+
+impl<S: Source, P: Policy<Output<S>>> Container<P, Few> for InFlight<S> {
+    type Body = Limited<S, Heap, P>;
+
+    fn into_body(self) -> Self::Body {
+        Limited::new(self.source, self.limit)
+    }
+}
+
+pin_project! {
+    /// An iterator whose futures are collected at the first poll, or drawn one by one.
+    pub struct Lazy<I, P>
+    where
+        I: Iterator,
+        I::Item: Future,
+        P: Policy<<I::Item as Future>::Output>,
+    {
+        iter: Option<I>,
+        #[pin]
+        set: Option<Set<I::Item, Heap, P>>,
+    }
+}
+
+impl<I: Iterator<Item: Future>, P: Policy<<I::Item as Future>::Output>> Lazy<I, P> {
+    #[inline]
+    pub(super) fn new(iter: I) -> Self {
+        let iter = Some(iter);
+        Self { iter, set: None }
+    }
+}
+
+impl<I: Iterator<Item: Future>, P: Policy<<I::Item as Future>::Output>> Body for Lazy<I, P> {
+    type Kept = Vec<P::Kept>;
+    type Stop = P::Stop;
+
+    #[inline]
+    fn poll_body(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        stop: &mut Option<P::Stop>,
+    ) -> Poll<Option<Self::Kept>> {
+        let mut this = self.project();
+        if let Some(iter) = this.iter.take() {
+            this.set.set(Some(Set::of_iter(iter)));
+        }
+        match this.set.as_pin_mut() {
+            Some(set) => set.poll_body(cx, stop),
+            None => panic!("the iterator of `{}` has panicked", P::NAME),
+        }
+    }
+}
+
+impl<I: Iterator<Item: Future>, P: Policy<<I::Item as Future>::Output>> Unbegun for Lazy<I, P> {
+    type Source = FromIter<I>;
+    type Shape = Heap;
+    type Policy = P;
+
+    #[track_caller]
+    fn into_source(self) -> FromIter<I> {
+        FromIter::new(self.iter.expect(BEGUN))
+    }
+}
+
+impl<I: Iterator<Item: Future>, P: Policy<<I::Item as Future>::Output>> fmt::Debug for Lazy<I, P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lazy")
+            .field("begun", &self.iter.is_none())
+            .field("set", &self.set)
+            .finish_non_exhaustive()
+    }
+}
+
+pub(super) const BEGUN: &str = "`limit` was called after the first poll: call it before";
