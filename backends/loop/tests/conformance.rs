@@ -23,3 +23,4 @@ kumi_conformance::suite!(mod contract, OnLoop);
 kumi_conformance::local_suite!(mod local, OnLoop);
 kumi_conformance::io_suite!(mod io, OnLoop);
 kumi_conformance::everywhere_suite!(mod everywhere, OnLoop);
+kumi_conformance::combinator_suite!(mod combinators, OnLoop);

@@ -66,4 +66,6 @@ kumi_conformance::suite!(mod patient, Patient);
 kumi_conformance::local_suite!(mod local_fifo, Fifo);
 kumi_conformance::local_suite!(mod local_seeds, Seeds);
 kumi_conformance::everywhere_suite!(mod everywhere_fifo, Fifo, counted);
+kumi_conformance::combinator_suite!(mod combinators_fifo, Fifo);
+kumi_conformance::combinator_suite!(mod combinators_seeds, Seeds);
 kumi_conformance::everywhere_suite!(mod everywhere_seeds, Seeds);

@@ -30,6 +30,7 @@ mod current_thread {
     kumi_conformance::local_suite!(mod local, OnSmol(0));
     kumi_conformance::io_suite!(mod io, OnSmol(0));
     kumi_conformance::everywhere_suite!(mod everywhere, OnSmol(0));
+    kumi_conformance::combinator_suite!(mod combinators, OnSmol(0));
 }
 
 mod one_thread {
@@ -39,6 +40,7 @@ mod one_thread {
     kumi_conformance::local_suite!(mod local, OnSmol(1));
     kumi_conformance::io_suite!(mod io, OnSmol(1));
     kumi_conformance::everywhere_suite!(mod everywhere, OnSmol(1));
+    kumi_conformance::combinator_suite!(mod combinators, OnSmol(1));
 }
 
 mod two_threads {
@@ -48,4 +50,5 @@ mod two_threads {
     kumi_conformance::local_suite!(mod local, OnSmol(2));
     kumi_conformance::io_suite!(mod io, OnSmol(2));
     kumi_conformance::everywhere_suite!(mod everywhere, OnSmol(2));
+    kumi_conformance::combinator_suite!(mod combinators, OnSmol(2));
 }

@@ -11,6 +11,7 @@
 
 pub mod algebra;
 pub mod ambient;
+pub mod as_completed;
 pub mod block_on;
 pub mod blocking;
 pub mod bracket;
@@ -21,8 +22,10 @@ pub mod deadline;
 pub mod drop;
 pub mod erased;
 pub mod exit_stack;
+pub mod for_each;
 pub mod group;
 pub mod group_cancel;
+pub mod in_flight;
 pub mod inplace;
 #[cfg(unix)]
 pub mod io;
@@ -46,4 +49,5 @@ pub mod start;
 pub mod threads;
 pub mod timeout;
 pub mod uncancellable;
+pub mod wait;
 pub mod wake;

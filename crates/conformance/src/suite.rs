@@ -1,5 +1,7 @@
 //! The macros: the list of all cases, and how a list becomes tests.
 
+mod combinators;
+
 /// Certifies a runtime: expands to a module with one test per case.
 ///
 /// Takes the name of the module and a [`Harness`](crate::Harness), usually a function that makes a

@@ -30,7 +30,7 @@ use std::task::{Context, Poll};
 use futures_core::{FusedStream, Stream};
 
 use super::each::{Fallible, ForEach, Plain, TryForEach};
-use super::set::{Finished, Pool};
+use super::set::{Finished, Pool, Turns};
 use super::source::{Bound, IntoSource, Limit, Source, Unlimited};
 use crate::context;
 
@@ -207,8 +207,17 @@ impl<S: Source, B: Bound<S>> AsCompleted<S, B> {
     }
 
     fn poll_finished(&mut self, cx: &mut Context<'_>) -> Poll<Option<Finished<S>>> {
+        // Each output is paid for, so that a loop over outputs that are ready gives way to others.
+        if !context::spend() {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let mut turns = Turns::New;
         loop {
-            let poll = self.pool.poll(cx, self.bound.get(), true, "as_completed");
+            let poll = self
+                .pool
+                .poll(cx, self.bound.get(), true, turns, "as_completed");
+            turns = Turns::Same;
             if !context::is_cancelled() {
                 return poll;
             }

@@ -18,7 +18,7 @@ use pin_project_lite::pin_project;
 
 use super::decide::Decide;
 use super::policy::{Body, over};
-use super::set::Pool;
+use super::set::{Pool, Turns};
 use super::source::{Bound, Source};
 use crate::context;
 
@@ -130,12 +130,15 @@ impl<S: Source, B: Bound<S>, E: LoopBody<Output<S>>> Body for Each<S, B, E> {
     ) -> Poll<Option<()>> {
         let mut this = self.project();
         let limit = this.bound.get();
+        let mut turns = Turns::New;
         loop {
             // Who has decided draws no more, and neither does a cancelled scope.
             let goes_on = stop.is_none() && !context::is_cancelled();
             loop {
                 let room = limit.is_none_or(|limit| this.waiting.len() + this.pool.alive() < limit);
-                match this.pool.poll(cx, limit, goes_on && room, this.name) {
+                let poll = this.pool.poll(cx, limit, goes_on && room, turns, this.name);
+                turns = Turns::Same;
+                match poll {
                     Poll::Ready(Some((_, output))) if goes_on => this.waiting.push_back(output),
                     Poll::Ready(Some((_, output))) => drop(output),
                     Poll::Ready(None) | Poll::Pending => break,

@@ -20,7 +20,7 @@ use pin_project_lite::pin_project;
 use super::container::Container;
 use super::gather::Gather;
 use super::policy::{Body, Phase, Policy};
-use super::set::{Heap, Pool, Set, Shape};
+use super::set::{Heap, Pool, Set, Shape, Turns};
 use super::source::{Bound, FromIter, IntoSource, Limit, Source};
 use super::try_gather::TryGather;
 
@@ -80,8 +80,11 @@ impl<S: Source, C: Shape, P: Policy<Output<S>>> Body for Limited<S, C, P> {
         let this = self.get_mut();
         this.phase.begin(P::NAME);
         let limit = Bound::<S>::get(&this.limit);
+        let mut turns = Turns::New;
         let result = loop {
-            match this.pool.poll(cx, limit, stop.is_none(), P::NAME) {
+            let poll = this.pool.poll(cx, limit, stop.is_none(), turns, P::NAME);
+            turns = Turns::Same;
+            match poll {
                 Poll::Ready(Some((_, output))) if stop.is_some() => drop(output),
                 Poll::Ready(Some((number, output))) => {
                     this.judge(number, output, stop);

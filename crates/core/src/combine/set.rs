@@ -48,5 +48,5 @@ mod turn;
 mod waker;
 
 pub use children::Set;
-pub(super) use pool::{Finished, Pool};
+pub(super) use pool::{Finished, Pool, Turns};
 pub use shape::{Boxed, Heap, Inline, Room, Shape};

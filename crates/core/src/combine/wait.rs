@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use std::vec;
 
 use super::policy::over;
-use super::set::Pool;
+use super::set::{Pool, Turns};
 use super::source::FromIter;
 use crate::cancel::AmbientSleep;
 
@@ -285,7 +285,11 @@ impl<F: Future, W: When<F::Output>> Future for Waiting<F, W> {
         let Some(pending) = &mut this.pending else {
             over(WAIT);
         };
-        while let Poll::Ready(Some((place, output))) = pending.pool.poll(cx, None, true, WAIT) {
+        let mut turns = Turns::New;
+        while let Poll::Ready(Some((place, output))) =
+            pending.pool.poll(cx, None, true, turns, WAIT)
+        {
+            turns = Turns::Same;
             pending.left -= 1;
             this.enough |= this.when.is_enough(&output);
             this.done.push((place, output));

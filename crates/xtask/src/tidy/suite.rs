@@ -8,6 +8,8 @@ use crate::workspace::Workspace;
 
 const CASES: &str = "crates/conformance/src/cases/";
 const SUITE: &str = "crates/conformance/src/suite.rs";
+/// Further lists are in files of this folder.
+const MORE: &str = "crates/conformance/src/suite/";
 
 /// A backend runs the cases that the macro in `suite.rs` names. A case that is missing there
 /// compiles, reads like a check, and checks nothing.
@@ -15,7 +17,12 @@ pub(super) fn check(tree: &Tree, _: &Workspace) -> Vec<Problem> {
     let Some(suite) = tree.file(SUITE) else {
         return vec![Problem::new(SUITE, 0, "there is no list of the cases")];
     };
-    let listed: BTreeSet<_> = words(&suite.code).map(|(_, word)| word).collect();
+    let more = tree.rust().filter(|file| file.path.starts_with(MORE));
+    let lists = more.map(|file| &file.code).chain([&suite.code]);
+    let listed: BTreeSet<_> = lists
+        .flat_map(|code| words(code))
+        .map(|(_, word)| word)
+        .collect();
     let mut problems = Vec::new();
     let mut count = 0;
     for file in tree.rust().filter(|file| file.path.starts_with(CASES)) {
@@ -56,6 +63,12 @@ mod tests {
         let cases = "pub async fn empty() {}\npub fn order<R>(rt: &R) {}\nfn helper() {}\n";
         let good = [(GATHER, cases), (SUITE, "list! { gather: empty, order }")];
         assert!(problems(check, &good).is_empty());
+        let apart = [
+            (GATHER, cases),
+            (SUITE, "list! { gather: empty }"),
+            ("crates/conformance/src/suite/more.rs", "list! { order }"),
+        ];
+        assert!(problems(check, &apart).is_empty());
         let bad = [
             (GATHER, cases),
             (SUITE, "list! { gather: empty_input, order } // empty"),

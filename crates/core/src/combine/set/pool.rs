@@ -19,8 +19,8 @@
 //! 1. `places` is pinned: a child leaves its place only by being dropped there.
 //! 2. A child is polled when it was drawn, and then only if its place was woken since its last poll, in
 //!    the order of the wakes. (A waker of an earlier child of the same place may wake it once too often.)
-//! 3. Those that were woken before a poll began are polled before new ones are drawn: a source that
-//!    never ends starves nobody. What is woken during a poll waits for the next one.
+//! 3. Those that were woken before a poll of the combinator began are polled before new ones are drawn:
+//!    a source that never ends starves nobody. What is woken during it waits for the next one.
 //! 4. The first step of a poll is free, the others are paid from the budget of the task.
 //! 5. A poll that ended with a panic leaves `phase` at `Polling`: the pool can only be dropped.
 #![allow(unsafe_code, reason = "children that are pinned in a slice")]
@@ -65,7 +65,18 @@ pub(in crate::combine) struct Pool<S: Source> {
     alive: usize,
     drawn: usize,
     exhausted: bool,
+    /// The last of those that were woken before this turn of polls began, if it is still to be polled.
+    mark: Option<u32>,
     phase: Phase,
+}
+
+/// Which poll it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::combine) enum Turns {
+    /// The first one since the combinator was polled.
+    New,
+    /// Another one in the same poll of the combinator.
+    Same,
 }
 
 /// A child has finished: its number, and what it returned.
@@ -112,6 +123,7 @@ impl<S: Source> Pool<S> {
             alive: 0,
             drawn: 0,
             exhausted: false,
+            mark: None,
             phase: Phase::Open,
         }
     }
@@ -158,13 +170,14 @@ impl<S: Source> Pool<S> {
         cx: &mut Context<'_>,
         limit: Option<usize>,
         draws: bool,
+        turns: Turns,
         name: &str,
     ) -> Poll<Option<Finished<S>>> {
         if self.is_over() {
             return Poll::Ready(None);
         }
         self.phase.begin(name);
-        let (poll, again) = self.run(cx, limit, draws);
+        let (poll, again) = self.run(cx, limit, draws, turns);
         self.phase = Phase::Open;
         if poll.is_pending() {
             if draws && self.exhausted && self.alive == 0 {
@@ -209,6 +222,7 @@ impl<S: Source> Pool<S> {
         cx: &mut Context<'_>,
         limit: Option<usize>,
         draws: bool,
+        turns: Turns,
     ) -> (Poll<Finished<S>>, bool) {
         if self.places.is_none() {
             self.make_places(cx, limit);
@@ -218,10 +232,12 @@ impl<S: Source> Pool<S> {
         let count = places.0.len();
         let mut first = true;
         let mut may_step = || mem::take(&mut first) || context::spend();
-        let (turn, last) = if let Some(block) = &mut self.block {
+        let turn = if let Some(block) = &mut self.block {
             let turn = block.begin(cx.waker());
-            let last = turn.last();
-            (turn, last)
+            if turns == Turns::New {
+                self.mark = turn.last();
+            }
+            turn
         } else {
             let mut starter = Starter::new(count, cx.waker(), None, &mut self.block);
             let poll = loop {
@@ -262,17 +278,18 @@ impl<S: Source> Pool<S> {
             }
             self.alive = 1;
             let block = self.block.as_mut();
-            let turn = block.unwrap_or_else(|| unreachable!("it is made"));
-            (turn.resume(), None)
+            let block = block.unwrap_or_else(|| unreachable!("it is made"));
+            block.resume()
         };
         // First those that were woken before this poll.
-        let mut waits = last.is_some();
-        while waits {
+        while let Some(last) = self.mark {
             if !may_step() {
                 return (Poll::Pending, true);
             }
             let Some(next) = turn.pop() else { break };
-            waits = last != Some(next);
+            if next == last {
+                self.mark = None;
+            }
             let poll = waker::with(&turn, next, |waker| places.poll(next, waker));
             if let Poll::Ready(Some(finished)) = poll {
                 self.alive -= 1;

@@ -1,0 +1,134 @@
+//! `limit` of `gather` and `try_gather`: the same outputs, fewer at a time.
+
+use std::cell::Cell;
+use std::future::{Future, ready};
+
+use kumi_core::combine::{as_completed, gather, limited, try_gather, yield_now};
+use kumi_core::runtime::Runtime;
+
+use crate::probe::{panic_of, poll_once, token};
+
+/// Suspends so many times, and says how many.
+pub(super) async fn steps(count: usize) -> usize {
+    for _ in 0..count {
+        yield_now().await;
+    }
+    count
+}
+
+/// Outputs in the order of the futures, whatever the limit and the order in which they finish.
+pub async fn outputs_in_order<R: Runtime>(_: R) {
+    let counts = [5, 0, 3, 1, 4, 0, 2];
+    for limit in 1..=8 {
+        assert_eq!(gather(counts.map(steps)).limit(limit).await, counts);
+        let tried = counts.map(|count| async move { Ok::<_, ()>(steps(count).await) });
+        assert_eq!(try_gather(tried).limit(limit).await, Ok(counts));
+    }
+}
+
+/// `limit(1)` runs them one after the other.
+pub async fn one_at_a_time<R: Runtime>(_: R) {
+    let running = Cell::new(false);
+    let children = (0..10).map(|number| {
+        let running = &running;
+        async move {
+            assert!(!running.replace(true), "two at a time");
+            steps(number % 3).await;
+            running.set(false);
+            number
+        }
+    });
+    assert_eq!(gather(children).limit(1).await, (0..10).collect::<Vec<_>>());
+}
+
+/// The outputs have the shape of the container.
+pub async fn shapes<R: Runtime>(_: R) {
+    let array: [usize; 3] = gather([1, 2, 3].map(steps)).limit(2).await;
+    let vec: Vec<usize> = gather(vec![steps(1), steps(2)]).limit(2).await;
+    let boxed: Box<[usize]> = gather(vec![steps(1), steps(2)].into_boxed_slice())
+        .limit(1)
+        .await;
+    let iter: Vec<usize> = gather((1..3).map(steps)).limit(5).await;
+    assert_eq!(
+        (array, &vec[..], &boxed[..], &iter[..]),
+        ([1, 2, 3], &[1, 2][..], &[1, 2][..], &[1, 2][..])
+    );
+    let stream = as_completed([ready(steps(2)), ready(steps(1))]);
+    assert_eq!(gather(limited(1, stream)).await, [2, 1]);
+}
+
+/// After an error nothing more is drawn, and what runs is dropped.
+pub async fn an_error_draws_no_more<R: Runtime>(_: R) {
+    let (first, witness) = token();
+    let first = Cell::new(Some(first));
+    let drawn = Cell::new(0);
+    let children = (0..100).map(|number| {
+        drawn.set(drawn.get() + 1);
+        let token = first.take().unwrap_or_else(|| witness.token());
+        async move {
+            let _token = token;
+            match number {
+                3 => Err(number),
+                _ => Ok(steps(10).await),
+            }
+        }
+    });
+    assert_eq!(try_gather(children).limit(4).await, Err(3));
+    assert_eq!((drawn.get(), witness.count()), (4, 4));
+}
+
+/// An iterator without end can be tried until it fails.
+pub async fn an_iterator_without_end<R: Runtime>(_: R) {
+    let numbers = (0_usize..).map(|number| async move {
+        steps(number % 3).await;
+        if number < 1_000 { Ok(()) } else { Err(number) }
+    });
+    let failed = try_gather(numbers).limit(7).await;
+    assert!(failed.is_err_and(|number| (1_000..1_007).contains(&number)));
+}
+
+/// No futures give no outputs, at once.
+pub async fn of_nothing<R: Runtime>(_: R) {
+    let none = Vec::<std::future::Ready<u8>>::new();
+    assert_eq!(gather(none).limit(3).await, []);
+    let none = std::iter::empty::<std::future::Ready<Result<u8, u8>>>();
+    assert_eq!(try_gather(none).limit(3).await, Ok(vec![]));
+}
+
+/// A limit of zero is refused: nothing would ever run.
+pub async fn zero_panics<R: Runtime>(_: R) {
+    let refused = panic_of(|| gather([steps(1)]).limit(0));
+    assert!(refused.contains("use at least 1"), "{refused}");
+    let refused = panic_of(|| as_completed([steps(1)]).limit(0));
+    assert!(refused.contains("use at least 1"), "{refused}");
+}
+
+/// A limit after the first poll is refused.
+pub async fn after_the_first_poll_panics<R: Runtime>(_: R) {
+    let mut begun = gather([yield_now()]);
+    assert!(poll_once(&mut begun).await.is_pending());
+    let refused = panic_of(|| begun.limit(1));
+    assert!(refused.contains("call it before"), "{refused}");
+}
+
+/// Many, with few at a time: each child is polled as often as it needs.
+pub async fn many<R: Runtime>(rt: R) {
+    let _ = rt;
+    let polls = Cell::new(0_usize);
+    let children = (0..5_000).map(|number| {
+        let polls = &polls;
+        let mut steps = Box::pin(steps(2));
+        async move {
+            std::future::poll_fn(|cx| {
+                polls.set(polls.get() + 1);
+                steps.as_mut().poll(cx)
+            })
+            .await;
+            number
+        }
+    });
+    let outputs = gather(children).limit(10).await;
+    assert_eq!(outputs, (0..5_000).collect::<Vec<_>>());
+    // A place that is used again may be woken late by who was there before.
+    assert!(polls.get() <= 5_000 * 3 + 5_000, "{} polls", polls.get());
+}
