@@ -307,3 +307,34 @@ fn tuples_do_not_allocate() {
     assert_eq!(once(|| _ = drive(race((yields(), yields())))), 0);
     assert_eq!(once(|| _ = drive(try_gather((fallible(), fallible())))), 0);
 }
+
+#[test]
+fn wakers_that_are_kept_free_their_block_in_the_end() {
+    let info = measure(|| {
+        let mut kept = Vec::new();
+        for housed in [false, true] {
+            let keep = std::cell::RefCell::new(&mut kept);
+            let child = |number: u64| {
+                let keep = &keep;
+                std::future::poll_fn(move |cx| {
+                    keep.borrow_mut().push(cx.waker().clone());
+                    match number {
+                        0 => Poll::Ready(()),
+                        _ => Poll::Pending,
+                    }
+                })
+            };
+            let mut all: std::pin::Pin<Box<dyn Future<Output = _>>> = match housed {
+                true => Box::pin(gather((0..3).map(child))),
+                false => Box::pin(gather((0..3).map(child).collect::<Vec<_>>())),
+            };
+            let mut cx = Context::from_waker(Waker::noop());
+            assert!(all.as_mut().poll(&mut cx).is_pending());
+        }
+        for waker in kept {
+            waker.wake();
+        }
+    });
+    assert!(info.count_total >= 4, "{} allocations", info.count_total);
+    assert_eq!(info.count_current, 0, "not all were freed");
+}

@@ -258,6 +258,7 @@ fn a_panic_of_the_parents_waker_loses_no_child() {
     // The wake arrived all the same, and the block is not left busy: a new parent is heard of.
     let (wakes, good) = Wakes::new();
     assert!(poll(all.as_mut(), &good).is_pending());
+    assert_eq!(wakes.take(), 0);
     hands[0].end(0);
     assert_eq!(wakes.take(), 1);
     assert_eq!(poll(all.as_mut(), &good), Poll::Ready(vec![0, 1]));

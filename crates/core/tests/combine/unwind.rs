@@ -135,27 +135,36 @@ fn the_first_decision_stays() {
     let trace = Trace::default();
     sim.block_on(async {
         // The other one fails as well, while the third cleans up.
-        let mut polls = 0;
-        let later = poll_fn(|cx| {
-            polls += 1;
-            cx.waker().wake_by_ref();
-            if polls < 5 {
-                return Poll::Pending;
-            }
-            trace.add("late");
-            Poll::Ready(Err::<(), _>("late"))
-        });
-        let early = async {
+        let later = || {
+            let (mut polls, trace) = (0, &trace);
+            poll_fn(move |cx| {
+                polls += 1;
+                cx.waker().wake_by_ref();
+                if polls < 5 {
+                    return Poll::Pending;
+                }
+                trace.add("late");
+                Poll::Ready(Err::<(), _>("late"))
+            })
+        };
+        let early = || async {
             yield_now().await;
             Err::<(), _>("early")
         };
         let all = try_gather((
             slow::<Result<(), &str>>(&rt, &trace, ["b", "e"]),
-            early,
-            later,
+            early(),
+            later(),
         ));
         let ended: Result<((), (), ()), _> = all.await;
         assert_eq!(ended, Err("early"));
+        assert_eq!(trace.take(), ["b", "late", "e"]);
+        let children: [std::pin::Pin<Box<dyn Future<Output = _>>>; 3] = [
+            Box::pin(slow::<Result<(), &str>>(&rt, &trace, ["b", "e"])),
+            Box::pin(early()),
+            Box::pin(later()),
+        ];
+        assert_eq!(try_gather(children).await, Err("early"));
         assert_eq!(trace.take(), ["b", "late", "e"]);
     });
 }

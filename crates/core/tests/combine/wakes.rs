@@ -116,6 +116,29 @@ fn a_wake_of_a_finished_child_does_not_wake_the_parent() {
 }
 
 #[test]
+fn a_sibling_that_wakes_a_finished_child_does_not_wake_the_parent() {
+    let log = Log::default();
+    let (children, hands) = probes(2, &log);
+    let (wakes, waker) = Wakes::new();
+    let mut all = pin!(gather(children));
+    assert!(poll(all.as_mut(), &waker).is_pending());
+    let late = hands[0].waker();
+    // It finishes although it has just been woken, too.
+    let itself = hands[0].waker();
+    hands[0].on_poll(move || itself.wake());
+    hands[0].end(0);
+    assert!(poll(all.as_mut(), &waker).is_pending());
+    wakes.take();
+    assert!(poll(all.as_mut(), &waker).is_pending());
+    hands[1].on_poll(move || late.wake());
+    hands[1].wake();
+    assert_eq!(wakes.take(), 1);
+    log.take();
+    assert!(poll(all.as_mut(), &waker).is_pending());
+    assert_eq!((wakes.take(), log.take().as_str()), (0, "p1"));
+}
+
+#[test]
 fn wakes_come_from_anywhere() {
     // From other threads, through wakers that were cloned there, also in the very first poll.
     let (wakes, waker) = Wakes::new();
@@ -143,6 +166,10 @@ fn wakes_come_from_anywhere() {
     assert!(poll(all.as_mut(), &waker).is_pending());
     assert_eq!(wakes.take(), 1);
     assert_eq!(poll(all.as_mut(), &waker), Poll::Ready([2, 1, 2]));
+    let mut all = pin!(gather(done.into_iter().map(child)));
+    assert!(poll(all.as_mut(), &waker).is_pending());
+    assert_eq!(wakes.take(), 1);
+    assert_eq!(poll(all.as_mut(), &waker), Poll::Ready(vec![2, 1, 2]));
 }
 
 #[test]

@@ -25,7 +25,7 @@ pub(super) fn push(slots: Slots, child: NonNull<Slot>) {
     let inbox = &header(slots).inbox;
     let mut old = inbox.load(Ordering::Relaxed);
     let wakes = loop {
-        if old & CLOSED != 0 {
+        if old & CLOSED != 0 && !cfg!(kumi_fault = "closed_is_ignored") {
             return;
         }
         child.link.store((old >> SHIFT) as u32, Ordering::Relaxed);
