@@ -31,7 +31,7 @@ pub(crate) fn scenarios(smoke: bool) -> Vec<Scenario> {
         add(&mut all, "gather.ready", size, joins(size, Ready(size)));
     }
     for (name, yields) in [("gather.yield1", 1), ("gather.yield10", 10)] {
-        for size in sizes(smoke, 10_000) {
+        for size in sizes(smoke, 100_000) {
             add(&mut all, name, size, joins(size, Yields { size, yields }));
         }
     }

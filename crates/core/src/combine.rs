@@ -1,7 +1,20 @@
 //! Combinators: futures made of futures.
 //!
 //! Free functions work in place: children are polled by the awaiting task, may borrow, and need not
-//! be `Send`. This is the place of [`timeout`] and [`yield_now`], and of every operation over
+//! be `Send`.
+//!
+//! | to get | use |
+//! |---|---|
+//! | all outputs, in order | [`gather`] |
+//! | all values, or the first error | [`try_gather`] |
+//! | the first output | [`race`] |
+//! | the first success, or all errors | [`race_ok`] |
+//!
+//! Each takes tuples, arrays, `Vec`, `Box<[F]>` and iterators ([`Container`]). The last three cancel
+//! the others when one decides, and return when their clean-ups have ended. They are a container of
+//! futures, a [`Policy`] that judges their outputs, and, but for `gather`, one scope; [`set`] is the engine.
+//!
+//! This is the place of [`timeout`] and [`yield_now`], and of every operation over
 //! several futures; what a runtime can do better by itself (spawned forms) belongs to a trait over
 //! [`Runtime`](crate::runtime::Runtime) beside them.
 
