@@ -76,7 +76,8 @@ pub(crate) fn thread_number() -> u64 {
         .unwrap_or_else(|_| fresh())
 }
 
-/// A mark of the calling thread that no other thread has while this one runs; never zero.
+/// A mark of the calling thread that no other thread has while this one runs; zero if the thread is
+/// being torn down.
 ///
 /// Cheaper than [`thread_number`]: it is the address of a thread-local variable. A thread that starts
 /// after another has ended may have the same mark.
@@ -86,8 +87,7 @@ pub(crate) fn thread_mark() -> usize {
         static MARK: Cell<u8> = const { Cell::new(0) };
     }
     MARK.try_with(|mark| std::ptr::from_ref(mark).addr())
-        // The thread is being torn down: a mark that no thread has.
-        .unwrap_or(usize::MAX)
+        .unwrap_or(0)
 }
 
 /// Drops what somebody panicked with; if that panics too, what it panics with, and so on.
@@ -131,6 +131,14 @@ mod tests {
             assert!(at > now + FAR / 2);
             assert!(at.checked_add(FAR).is_some());
         }
+    }
+
+    #[test]
+    fn threads_have_different_marks() {
+        let here = thread_mark();
+        assert_eq!(here, thread_mark());
+        let there = std::thread::scope(|s| s.spawn(thread_mark).join().expect("no panic"));
+        assert!(here != 0 && there != 0 && here != there);
     }
 
     #[test]

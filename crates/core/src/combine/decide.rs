@@ -8,7 +8,8 @@
 //! others are dropped, and then the output is returned.
 //!
 //! A cancel from outside wins over a decision, unless nothing had to be waited for: then the
-//! decision is the value of this poll, as if the body had returned it.
+//! decision is the value of this poll, as if the body had returned it. So it does not matter whether
+//! the others are dropped or happen to end by themselves.
 
 use std::fmt;
 use std::pin::Pin;
@@ -21,17 +22,21 @@ use crate::cancel::{Alarms, Ended, ScopeState};
 use crate::context::Wall;
 
 /// The output that decides, as what ends the scope.
-struct Decision<T>(Option<T>);
+struct Decision<T> {
+    value: Option<T>,
+    /// Nobody is left to be unwound.
+    alone: bool,
+}
 
 impl<T> Alarms for Decision<T> {
     #[inline]
     fn poll_due(&mut self, _: Wall, _: &mut Context<'_>) -> bool {
-        self.0.is_some()
+        self.value.is_some()
     }
 
     #[inline]
     fn has_decided(&self) -> bool {
-        self.0.is_some()
+        self.value.is_some()
     }
 }
 
@@ -67,7 +72,10 @@ impl<B: Body> Decide<B> {
     pub(super) fn new(body: B) -> Self {
         Self {
             body: Some(body),
-            decision: Decision(None),
+            decision: Decision {
+                value: None,
+                alone: false,
+            },
             state: ScopeState::default(),
             over: false,
         }
@@ -93,16 +101,33 @@ impl<B: Body> Decide<B> {
         if *this.over {
             over(name);
         }
-        let ended =
-            this.state
-                .poll_with(this.body, None, this.decision, cx, |body, decision, cx| {
-                    body.poll_body(cx, &mut decision.0)
-                });
+        let decided = this.decision.has_decided();
+        let body = this.body;
+        let ended = this
+            .state
+            .poll_with(body, None, this.decision, cx, |body, decision, cx| {
+                if decision.alone {
+                    return Poll::Pending;
+                }
+                match body.poll_body(cx, &mut decision.value) {
+                    Poll::Ready(Some(kept)) => Poll::Ready(kept),
+                    // Not the body's value, but the decision ends the scope, whoever was left.
+                    Poll::Ready(None) => {
+                        decision.alone = true;
+                        Poll::Pending
+                    }
+                    Poll::Pending => Poll::Pending,
+                }
+            });
+        if ended.is_pending() && !decided && this.decision.has_decided() {
+            // Some of the others may be left that were woken in the poll that brought the decision.
+            cx.waker().wake_by_ref();
+        }
         let ended = ready!(ended);
         *this.over = true;
-        match (ended, this.decision.0.take()) {
+        match (ended, this.decision.value.take()) {
             (_, Some(stop)) => Poll::Ready(Err(stop)),
-            (Ended::Value(Some(kept)), None) => Poll::Ready(Ok(kept)),
+            (Ended::Value(kept), None) => Poll::Ready(Ok(kept)),
             _ => unreachable!("without a decision all are kept"),
         }
     }
@@ -112,7 +137,7 @@ impl<B: Body + fmt::Debug> fmt::Debug for Decide<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Decide")
             .field("body", &self.body)
-            .field("decided", &self.decision.0.is_some())
+            .field("decided", &self.decision.value.is_some())
             .field("over", &self.over)
             .finish_non_exhaustive()
     }

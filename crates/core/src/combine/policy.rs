@@ -116,8 +116,9 @@ pub trait Body {
 
     /// Polls those that are to be polled.
     ///
-    /// If one decides, its output is put into `stop`, and this returns at once; later calls poll the rest
-    /// of those that had begun, and drop what they return. Ready when all that had begun have
+    /// If one decides, its output is put into `stop`, and this returns at once; then it is for the caller
+    /// to poll again soon. Later calls poll the rest of those that had begun, and drop what they
+    /// return. Ready when all that had begun have
     /// finished; with the outputs if none has decided.
     ///
     /// # Panics

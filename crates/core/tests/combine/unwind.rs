@@ -7,11 +7,11 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use kumi_core::cancel::{CancelScope, cancel_requested, checkpoint};
-use kumi_core::cleanup::finally;
+use kumi_core::cleanup::{finally, uncancellable};
 use kumi_core::combine::{gather, race, race_ok, timeout, try_gather, yield_now};
 use kumi_core::runtime::{Clock, Runtime};
 
-use crate::support::poll;
+use crate::support::{Wakes, poll};
 
 /// What happened, in order.
 #[derive(Default)]
@@ -250,4 +250,40 @@ fn a_cancel_unwinds_all_children_of_a_gather() {
         assert!(limited.await.is_err());
         assert_eq!(trace.take(), ["b", "b", "b", "e", "e", "e"]);
     });
+}
+
+#[test]
+fn a_decision_in_a_cancelled_scope_forgets_nobody_who_was_woken() {
+    let scope = CancelScope::new();
+    let handle = scope.handle();
+    type Boxed<'a> = std::pin::Pin<Box<dyn Future<Output = u32> + 'a>>;
+    let children: [Boxed<'_>; 2] = [
+        Box::pin(async {
+            for _ in 0..6 {
+                yield_now().await;
+            }
+            1
+        }),
+        Box::pin(uncancellable(async {
+            for _ in 0..12 {
+                yield_now().await;
+            }
+            2
+        })),
+    ];
+    let mut ended = pin!(scope.run(race(children)));
+    let (wakes, waker) = Wakes::new();
+    assert!(poll(ended.as_mut(), &waker).is_pending());
+    handle.cancel();
+    let mut polls = 0;
+    // As a runtime does: only after a wake.
+    while wakes.take() > 0 {
+        polls += 1;
+        if let Poll::Ready(ended) = poll(ended.as_mut(), &waker) {
+            assert!(ended.is_err());
+            assert!(polls >= 8, "the region was cut");
+            return;
+        }
+    }
+    panic!("it hangs after {polls} polls");
 }

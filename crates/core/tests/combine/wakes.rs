@@ -207,6 +207,22 @@ fn a_tuple_polls_what_is_pending_and_a_race_nobody_behind_the_winner() {
 }
 
 #[test]
+fn a_race_that_is_over_does_not_wake_its_parent() {
+    let (wakes, waker) = Wakes::new();
+    let child = |polls: u32| async move {
+        for _ in 0..polls {
+            yield_now().await;
+        }
+        polls
+    };
+    let mut first = pin!(race([child(5), child(1), child(5)]));
+    assert!(poll(first.as_mut(), &waker).is_pending());
+    assert_eq!(wakes.take(), 1);
+    assert_eq!(poll(first.as_mut(), &waker), Poll::Ready(Ok(1)));
+    assert_eq!(wakes.take(), 0);
+}
+
+#[test]
 fn many_ready_children_starve_nobody_and_cost_one_poll_each() {
     let sim = kumi_sim::Sim::new();
     let rt = sim.handle();

@@ -274,7 +274,8 @@ fn release_many(slots: Slots, count: usize) {
 /// Whether this thread is inside of a poll of the set.
 #[inline(always)]
 fn is_mine(slots: Slots) -> bool {
-    header(slots).owner.load(Ordering::Relaxed) == thread_mark()
+    let mark = thread_mark();
+    mark != 0 && header(slots).owner.load(Ordering::Relaxed) == mark
 }
 
 #[cold]

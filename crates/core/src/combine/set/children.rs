@@ -354,10 +354,12 @@ impl<F: Future, S: Shape, P: Policy<F::Output>> Body for Set<F, S, P> {
         // SAFETY: nothing is moved out of the children.
         let this = unsafe { self.get_unchecked_mut() };
         this.phase.begin(P::NAME);
+        let decided = stop.is_some();
         let again = this.run(cx.waker(), stop);
         if this.left > 0 || (stop.is_none() && this.started < this.len) {
             this.phase = Phase::Open;
-            if again {
+            // Who has just decided is not waited for any more, or looked after by the scope.
+            if again && (decided || stop.is_none()) {
                 cx.waker().wake_by_ref();
             }
             return Poll::Pending;

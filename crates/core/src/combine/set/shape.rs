@@ -16,11 +16,6 @@ pub struct Room {
     pub(super) layout: Layout,
 }
 
-// SAFETY: it is a place and no right to it.
-unsafe impl Send for Room {}
-// SAFETY: as above.
-unsafe impl Sync for Room {}
-
 /// The room of a `Vec` behind its values.
 #[inline]
 fn room<T>(places: &mut Vec<MaybeUninit<T>>) -> Option<Room> {
