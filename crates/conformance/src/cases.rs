@@ -23,6 +23,8 @@ pub mod drop;
 pub mod erased;
 pub mod exit_stack;
 pub mod for_each;
+pub mod gather;
+pub mod gather_wakes;
 pub mod group;
 pub mod group_cancel;
 pub mod in_flight;

@@ -452,6 +452,38 @@ macro_rules! suite {
                 many_ready_children,
                 in_a_task,
             }
+            gather {
+                outputs_are_in_order,
+                every_container,
+                nothing_at_once,
+                children_may_borrow,
+                in_a_task,
+                errors_are_outputs,
+                the_cancel_of_a_child_is_an_outcome,
+                cancelled_from_outside,
+                outputs_beat_a_cancel_in_the_same_poll,
+                a_child_is_dropped_as_soon_as_it_has_finished,
+                dropped_at_every_poll,
+                a_child_panics,
+                a_destructor_panics,
+                polled_after_it_was_ready,
+                many_ready_children,
+                nested,
+                with_foreign_combinators,
+            }
+            gather_wakes {
+                only_the_woken_in_order,
+                many_wakes_are_one_poll,
+                a_spurious_poll,
+                a_tuple_polls_the_pending,
+                a_finished_child_is_woken,
+                wakes_during_a_poll,
+                the_waker_of_the_parent_is_replaced,
+                a_waker_outlives_the_gather,
+                the_waker_of_the_parent_panics,
+                wakers_are_ordinary,
+                from_other_threads if ForeignThreads,
+            }
             shield {
                 the_outcome_passes,
                 survives_its_awaiters,
