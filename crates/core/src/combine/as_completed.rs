@@ -198,7 +198,7 @@ impl<S: Source, B: Bound<S>> AsCompleted<S, B> {
     /// # Panics
     ///
     /// As `for_each`.
-    pub fn try_for_each<E, F, Error>(self, body: E) -> TryForEach<S, B, Fallible<E>>
+    pub fn try_for_each<E, F, Error>(self, body: E) -> TryForEach<S, B, Fallible<E>, Error>
     where
         E: FnMut(<S::Child as Future>::Output) -> F,
         F: Future<Output = Result<(), Error>>,

@@ -42,23 +42,20 @@ impl<T> Alarms for Decision<T> {
 
 pin_project! {
     /// Futures, and the scope around them.
+    ///
+    /// `S` is the body's `Stop`. It is a parameter, and no projection, so that the compiler sees that
+    /// this is `Send` also inside of a task in which the outputs have lifetimes.
     // In this order no padding lies between the fields of a tuple and the next: a move copies words.
     #[repr(C)]
-    pub(super) struct Decide<B>
-    where
-        B: Body,
-    {
+    pub(super) struct Decide<B, S> {
         #[pin]
         body: Option<B>,
-        decision: Decision<B::Stop>,
+        decision: Decision<S>,
         state: ScopeState,
         over: bool,
     }
 
-    impl<B> PinnedDrop for Decide<B>
-    where
-        B: Body,
-    {
+    impl<B, S> PinnedDrop for Decide<B, S> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
             this.body.set(None);
@@ -67,7 +64,7 @@ pin_project! {
     }
 }
 
-impl<B: Body> Decide<B> {
+impl<B: Body> Decide<B, B::Stop> {
     #[inline]
     pub(super) fn new(body: B) -> Self {
         Self {
@@ -133,7 +130,7 @@ impl<B: Body> Decide<B> {
     }
 }
 
-impl<B: Body + fmt::Debug> fmt::Debug for Decide<B> {
+impl<B: fmt::Debug, S> fmt::Debug for Decide<B, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Decide")
             .field("body", &self.body)

@@ -244,18 +244,17 @@ impl<S: Source, B, E: LoopBody<Output<S>>> fmt::Debug for ForEach<S, B, E> {
 pin_project! {
     /// The future of [`AsCompleted::try_for_each`](super::AsCompleted::try_for_each).
     #[must_use = "futures do nothing unless polled"]
-    pub struct TryForEach<S, B, E>
+    pub struct TryForEach<S, B, E, Error>
     where
         S: Source,
-        B: Bound<S>,
         E: LoopBody<Output<S>>,
     {
         #[pin]
-        inner: Decide<Each<S, B, E>>,
+        inner: Decide<Each<S, B, E>, Error>,
     }
 }
 
-impl<S, B, E, F, Error> TryForEach<S, B, Fallible<E>>
+impl<S, B, E, F, Error> TryForEach<S, B, Fallible<E>, Error>
 where
     S: Source,
     B: Bound<S>,
@@ -269,7 +268,7 @@ where
     }
 }
 
-impl<S: Source, B: Bound<S>, E: LoopBody<Output<S>>> Future for TryForEach<S, B, E> {
+impl<S: Source, B: Bound<S>, E: LoopBody<Output<S>>> Future for TryForEach<S, B, E, E::Error> {
     type Output = Result<(), E::Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -277,7 +276,7 @@ impl<S: Source, B: Bound<S>, E: LoopBody<Output<S>>> Future for TryForEach<S, B,
     }
 }
 
-impl<S: Source, B: Bound<S>, E: LoopBody<Output<S>>> fmt::Debug for TryForEach<S, B, E> {
+impl<S: Source, B, E: LoopBody<Output<S>>, Error> fmt::Debug for TryForEach<S, B, E, Error> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TryForEach").finish_non_exhaustive()
     }

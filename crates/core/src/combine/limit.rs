@@ -174,7 +174,7 @@ impl<B> Gather<B> {
     }
 }
 
-impl<B: Body> TryGather<B> {
+impl<B: Body> TryGather<B, B::Stop> {
     /// Has never more than `limit` futures in flight; see [`Gather::limit`]. After an error nothing more
     /// is drawn.
     ///
@@ -182,7 +182,10 @@ impl<B: Body> TryGather<B> {
     ///
     /// If `limit` is zero: nothing would ever run. If it was polled before.
     #[track_caller]
-    pub fn limit(self, limit: usize) -> TryGather<WithLimit<B>>
+    pub fn limit(
+        self,
+        limit: usize,
+    ) -> TryGather<WithLimit<B>, <B::Policy as Policy<Output<B::Source>>>::Stop>
     where
         B: Unbegun,
     {

@@ -49,7 +49,7 @@ use super::policy::{Body, First, FirstOk};
 /// assert_eq!(first, Ok(1));
 /// ```
 #[inline]
-pub fn race<C, Kind>(container: C) -> Race<C::Body>
+pub fn race<C, Kind>(container: C) -> Race<C::Body, <C::Body as Body>::Stop>
 where
     C: Container<First, Kind>,
 {
@@ -62,16 +62,13 @@ pin_project! {
     /// The future of [`race`].
     #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
-    pub struct Race<B>
-    where
-        B: Body,
-    {
+    pub struct Race<B, S> {
         #[pin]
-        inner: Decide<B>,
+        inner: Decide<B, S>,
     }
 }
 
-impl<B: Body> Future for Race<B> {
+impl<B: Body> Future for Race<B, B::Stop> {
     type Output = Result<B::Stop, RaceError>;
 
     #[inline]
@@ -118,7 +115,7 @@ impl<B: Body> Future for Race<B> {
 /// });
 /// ```
 #[inline]
-pub fn race_ok<C, Kind>(container: C) -> RaceOk<C::Body>
+pub fn race_ok<C, Kind>(container: C) -> RaceOk<C::Body, <C::Body as Body>::Stop>
 where
     C: Container<FirstOk, Kind>,
 {
@@ -131,16 +128,13 @@ pin_project! {
     /// The future of [`race_ok`].
     #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
-    pub struct RaceOk<B>
-    where
-        B: Body,
-    {
+    pub struct RaceOk<B, S> {
         #[pin]
-        inner: Decide<B>,
+        inner: Decide<B, S>,
     }
 }
 
-impl<B: Body> Future for RaceOk<B> {
+impl<B: Body> Future for RaceOk<B, B::Stop> {
     type Output = Result<B::Stop, B::Kept>;
 
     #[inline]

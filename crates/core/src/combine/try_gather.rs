@@ -53,7 +53,7 @@ use super::policy::{Body, NoErr};
 /// });
 /// ```
 #[inline]
-pub fn try_gather<C, Kind>(container: C) -> TryGather<C::Body>
+pub fn try_gather<C, Kind>(container: C) -> TryGather<C::Body, <C::Body as Body>::Stop>
 where
     C: Container<NoErr, Kind>,
 {
@@ -62,7 +62,7 @@ where
     }
 }
 
-impl<B: Body> TryGather<B> {
+impl<B: Body> TryGather<B, B::Stop> {
     pub(super) fn of(body: B) -> Self {
         Self {
             inner: Decide::new(body),
@@ -78,16 +78,13 @@ pin_project! {
     /// The future of [`try_gather`].
     #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
-    pub struct TryGather<B>
-    where
-        B: Body,
-    {
+    pub struct TryGather<B, S> {
         #[pin]
-        inner: Decide<B>,
+        inner: Decide<B, S>,
     }
 }
 
-impl<B: Body> Future for TryGather<B> {
+impl<B: Body> Future for TryGather<B, B::Stop> {
     type Output = Result<B::Kept, B::Stop>;
 
     #[inline]

@@ -123,6 +123,14 @@ fn children_may_borrow_and_auto_traits_pass_through() {
     drop(is_send(race(vec![later(&text, 1)])));
     drop(is_send(try_gather([later(Ok::<_, ()>(&text), 1)])));
     drop(is_send(generic(vec![later(&text, 1)])));
+    // In a task the compiler has forgotten which lifetimes are the same.
+    drop(is_send(async {
+        let value = try_gather((later(Ok("a"), 1), later(Err::<(), _>("b"), 0))).await;
+        let first = race((later("a", 1), later("b", 0))).await;
+        let ok = race_ok((later(Ok::<_, ()>("a"), 1), later(Err("b"), 0))).await;
+        let unlike = gather((later("a", 1), later(("b", 0), 0))).await;
+        (value.is_ok(), first, ok, unlike)
+    }));
     let local = std::rc::Rc::new(1);
     let shared = async || *local;
     assert_eq!(drive(gather([shared(), shared()])).0, [1, 1]);
