@@ -39,6 +39,7 @@ pub mod locals;
 #[cfg(unix)]
 pub mod net;
 pub mod panic;
+pub mod race;
 #[cfg(unix)]
 pub mod readiness;
 pub mod regions;
@@ -50,6 +51,7 @@ pub mod spawn;
 pub mod start;
 pub mod threads;
 pub mod timeout;
+pub mod try_gather;
 pub mod uncancellable;
 pub mod wait;
 pub mod wake;

@@ -1,4 +1,6 @@
-//! The macros: the list of all cases, and how a list becomes tests.
+//! The macros: the lists of all cases.
+
+mod special;
 
 mod combinators;
 
@@ -484,6 +486,47 @@ macro_rules! suite {
                 wakers_are_ordinary,
                 from_other_threads if ForeignThreads,
             }
+            try_gather {
+                values_in_order,
+                children_may_borrow,
+                an_error_ends_the_others,
+                two_errors_in_one_poll,
+                the_others_are_unwound,
+                a_tuple_is_unwound,
+                an_uncancellable_child_ends,
+                cancelled_from_outside,
+                cancelled_while_it_unwinds,
+                an_error_beside_a_cancel,
+                a_limit_expires_while_it_unwinds,
+                tasks_among_the_children,
+                a_child_panics,
+                a_clean_up_panics,
+                dropped_while_it_unwinds,
+                polled_after_it_was_ready,
+                in_each_other,
+                with_foreign_combinators,
+            }
+            race {
+                the_first_wins,
+                nothing_at_once,
+                several_are_ready,
+                only_the_woken,
+                the_losers_are_unwound,
+                an_uncancellable_loser_ends,
+                tasks_among_the_children,
+                cancelled_from_outside,
+                a_winner_beside_a_cancel,
+                limits,
+                a_child_panics,
+                a_clean_up_panics,
+                dropped_at_every_poll,
+                polled_after_it_was_ready,
+                ok_or_all_errors,
+                ok_unwinds_the_losers,
+                in_each_other,
+                with_foreign_combinators,
+                from_other_threads if ForeignThreads,
+            }
             shield {
                 the_outcome_passes,
                 survives_its_awaiters,
@@ -514,100 +557,6 @@ macro_rules! suite {
                 closures,
                 the_ambient_runtime,
                 from_start_to_end(fresh),
-            }
-        }
-    };
-}
-
-/// Certifies the local tasks of a runtime that implements
-/// [`SpawnLocal`](kumi_core::runtime::SpawnLocal); see [`suite!`](crate::suite).
-///
-/// # Examples
-///
-/// ```
-/// kumi_conformance::local_suite!(mod local_tasks_of_the_simulator, || kumi_sim::Sim::new());
-/// ```
-#[macro_export]
-macro_rules! local_suite {
-    (mod $name:ident, $harness:expr $(,)?) => {
-        $crate::__tests! { $name, $harness, SpawnLocal;
-            local {
-                runs,
-                is_not_run_inside_spawn,
-                stays_on_its_thread,
-                many_share_a_cell,
-                take_turns_with_others,
-                finds_itself,
-                cancelled_before_the_first_poll,
-                is_dropped_at_home if ForeignThreads,
-                is_woken_from_another_thread if ForeignThreads,
-                a_panic_is_contained,
-                elsewhere_it_panics if ForeignThreads,
-                is_dropped_at_the_shutdown(fresh),
-                is_ended_by_a_run(fresh),
-                stay_between_calls(fresh),
-            }
-        }
-    };
-}
-
-/// Certifies the descriptors of a runtime that implements [`Io`](kumi_core::runtime::Io), and the
-/// sockets of core on them; see [`suite!`](crate::suite).
-///
-/// It uses loopback connections, Unix sockets and the resolver for `localhost`.
-#[cfg(unix)]
-#[macro_export]
-macro_rules! io_suite {
-    (mod $name:ident, $harness:expr $(,)?) => {
-        $crate::__tests! { $name, $harness, Io;
-            io {
-                reads_what_is_there,
-                a_reader_is_woken,
-                main_is_woken if ForeignThreads,
-                errors_are_handed_out,
-                a_panic_of_the_operation,
-                a_writer_is_woken if ForeignThreads,
-                both_directions_at_once if ForeignThreads,
-                the_waker_is_replaced,
-                a_waiting_task_is_cancelled,
-                dropping_it_closes_the_descriptor,
-                many_descriptors,
-                a_regular_file_is_refused,
-                on_a_foreign_thread if ForeignThreads,
-                after_the_shutdown(fresh) if OwnReactor,
-                waiting_at_the_shutdown(fresh) if OwnReactor,
-                the_ambient_runtime_has_it,
-            }
-            readiness {
-                ready_wakes_all,
-                a_dropped_ready_loses_nothing,
-                poll_io_and_ready_side_by_side,
-                try_io_tries_once,
-                ready_waits_after_would_block,
-                drained_means_nothing_more,
-                more_means_more,
-                the_end_is_readable,
-                the_end_after_a_drained_read,
-                an_event_during_the_operation if ForeignThreads,
-            }
-            net {
-                echo,
-                a_refused_connection,
-                an_address_in_use,
-                half_close,
-                many_connections,
-                vectored,
-                reads_into_uninitialised_memory,
-                dropping_closes,
-                without_delay,
-                reads_and_writes_at_once,
-                buffers_of_any_size,
-                a_dropped_accept_loses_nothing,
-                a_waiting_accept_is_cancelled,
-                everything_is_send,
-                look_up,
-                connects_by_name,
-                after_the_shutdown(fresh) if OwnReactor,
             }
         }
     };

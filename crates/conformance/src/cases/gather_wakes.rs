@@ -255,8 +255,9 @@ pub async fn wakers_are_ordinary<R: Runtime>(_: R) {
     // It stays the same from poll to poll.
     assert!(one.will_wake(&hands[0].waker().unwrap()));
     assert_eq!((polls(&hands), wakes.count()), ([2, 2], 1));
-    one.clone().wake();
+    let clone = one.clone();
     drop(one);
+    clone.wake();
     assert!(poll_with(&mut all, &waker).is_pending());
     assert_eq!((polls(&hands), wakes.count()), ([3, 2], 2));
 }

@@ -10,8 +10,10 @@ const CASES: &str = "crates/conformance/src/cases/";
 const SUITE: &str = "crates/conformance/src/suite.rs";
 /// Further lists are in files of this folder.
 const MORE: &str = "crates/conformance/src/suite/";
+/// The parts of the list.
+const PARTS: &str = "crates/conformance/src/suite/";
 
-/// A backend runs the cases that the macro in `suite.rs` names. A case that is missing there
+/// A backend runs the cases that the macros in `suite.rs` and its parts name. A case that is missing there
 /// compiles, reads like a check, and checks nothing.
 pub(super) fn check(tree: &Tree, _: &Workspace) -> Vec<Problem> {
     let Some(suite) = tree.file(SUITE) else {
@@ -21,6 +23,10 @@ pub(super) fn check(tree: &Tree, _: &Workspace) -> Vec<Problem> {
     let lists = more.map(|file| &file.code).chain([&suite.code]);
     let listed: BTreeSet<_> = lists
         .flat_map(|code| words(code))
+    let parts = tree.rust().filter(|file| file.path.starts_with(PARTS));
+    let lists = std::iter::once(suite).chain(parts);
+    let listed: BTreeSet<_> = lists
+        .flat_map(|list| words(&list.code))
         .map(|(_, word)| word)
         .collect();
     let mut problems = Vec::new();
@@ -76,6 +82,9 @@ mod tests {
         let found = problems(check, &bad);
         assert_eq!(found.len(), 1);
         assert!(found[0].contains("case `empty`"));
+        let part = "crates/conformance/src/suite/part.rs";
+        let good = [(GATHER, cases), (SUITE, "order"), (part, "empty")];
+        assert!(problems(check, &good).is_empty());
     }
 
     #[test]
