@@ -40,6 +40,7 @@ pub mod locals;
 pub mod net;
 pub mod panic;
 pub mod race;
+pub mod race_ok;
 #[cfg(unix)]
 pub mod readiness;
 pub mod regions;

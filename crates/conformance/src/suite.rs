@@ -506,6 +506,10 @@ macro_rules! suite {
                 in_each_other,
                 with_foreign_combinators,
             }
+            race_ok {
+                the_first_success_or_all_errors,
+                the_losers_are_unwound,
+            }
             race {
                 the_first_wins,
                 nothing_at_once,
@@ -516,13 +520,12 @@ macro_rules! suite {
                 tasks_among_the_children,
                 cancelled_from_outside,
                 a_winner_beside_a_cancel,
+                a_loser_woken_beside_the_winner,
                 limits,
                 a_child_panics,
                 a_clean_up_panics,
                 dropped_at_every_poll,
                 polled_after_it_was_ready,
-                ok_or_all_errors,
-                ok_unwinds_the_losers,
                 in_each_other,
                 with_foreign_combinators,
                 from_other_threads if ForeignThreads,

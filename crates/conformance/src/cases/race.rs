@@ -1,4 +1,4 @@
-//! `race` and `race_ok`: the first output, or success, when the losers are unwound.
+//! `race`: the first output, when the losers are unwound.
 
 use std::cell::Cell;
 use std::future::{Future, Ready, pending, ready};
@@ -306,6 +306,61 @@ pub async fn a_winner_beside_a_cancel<R: Runtime>(rt: R) {
     }
 }
 
+/// A loser that was cleaning up before, or that no cancel may cut, and was woken for the very poll in which
+/// another one wins, goes on: its wake is not lost.
+pub async fn a_loser_woken_beside_the_winner<R: Runtime>(_: R) {
+    for in_a_tuple in [true, false] {
+        let (wins, clean, uncut) = (Manual::new(), Manual::<()>::new(), Manual::<()>::new());
+        let region = async {
+            finally(pending::<()>(), clean.future()).await;
+        };
+        let (first, uncut_loser) = (wins.future(), uncancellable(uncut.future()));
+        let racers = async {
+            match in_a_tuple {
+                true => race((first, region, uncut_loser)).await,
+                false => {
+                    let racers: [Child<'_, ()>; 3] =
+                        [Box::pin(first), Box::pin(region), Box::pin(uncut_loser)];
+                    race(racers).await
+                }
+            }
+        };
+        let inner = CancelScope::new();
+        let handle = inner.handle();
+        let cancel = async {
+            until(|| uncut.polls() > 0).await;
+            // The region begins to clean up, the others wait on.
+            handle.cancel();
+            until(|| clean.polls() > 0).await;
+            wins.finish(());
+            clean.finish(());
+            uncut.finish(());
+        };
+        // All have ended in this poll, so that the winner beats the cancel.
+        let (ended, ()) = both(inner.run(racers), cancel).await;
+        assert_eq!(ended, Ok(Ok(())));
+
+        // Without a cancel from outside the winner is returned.
+        let (wins, uncut) = (Manual::new(), Manual::<u32>::new());
+        let (first, loser) = (wins.future(), uncancellable(uncut.future()));
+        let racers = async {
+            match in_a_tuple {
+                true => race((first, loser)).await,
+                false => {
+                    let racers: [Child<'_, u32>; 2] = [Box::pin(first), Box::pin(loser)];
+                    race(racers).await
+                }
+            }
+        };
+        let finish = async {
+            until(|| uncut.polls() > 0).await;
+            wins.finish(1);
+            uncut.finish(2);
+        };
+        assert_eq!(both(racers, finish).await.0, Ok(1));
+    }
+}
+
 /// A limit among the racers is a racer; one around it beats a winner whose losers take too long.
 pub async fn limits<R: Runtime>(rt: R) {
     let ms = Duration::from_millis(1);
@@ -440,58 +495,6 @@ pub async fn polled_after_it_was_ready<R: Runtime>(_: R) {
         let text = panic_of(|| poll_with(&mut one, &waker));
         assert_eq!(text, "`race_ok` was polled after it was ready");
     }
-}
-
-/// `race_ok` gives the first success, whatever failed before; or all errors, in the order of the futures and
-/// the shape of the container.
-pub async fn ok_or_all_errors<R: Runtime>(rt: R) {
-    let after = async |wait: usize, output: Result<u32, u32>| {
-        turns(&rt, wait).await;
-        match output {
-            Ok(3) => pending().await,
-            _ => output,
-        }
-    };
-    let some = || [after(1, Err(1)), after(4, Ok(2)), after(2, Ok(3))];
-    assert_eq!(race_ok(some()).await, Ok(2));
-    assert_eq!(race_ok(some().into_iter()).await, Ok(2));
-    assert_eq!(race_ok(Vec::from(some())).await, Ok(2));
-    let [a, b, c] = some();
-    assert_eq!(race_ok((a, b, c)).await, Ok(2));
-    let none = || [after(4, Err(1)), after(1, Err(2)), after(2, Err(3))];
-    assert_eq!(race_ok(none()).await, Err([1, 2, 3]));
-    assert_eq!(race_ok(none().into_iter()).await, Err(vec![1, 2, 3]));
-    let boxed: Box<[u32]> = race_ok(none().into_iter().collect::<Box<[_]>>())
-        .await
-        .unwrap_err();
-    assert_eq!(*boxed, [1, 2, 3]);
-    let mixed = race_ok((after(2, Err(1)), ready(Err("no")), async { Err(()) }));
-    assert_eq!(mixed.await, Err((1, "no", ())));
-}
-
-/// `race_ok` unwinds the losers, as `race` does; the errors so far are dropped at once.
-pub async fn ok_unwinds_the_losers<R: Runtime>(rt: R) {
-    type Racer<'a> = Child<'a, Result<u32, Token>>;
-    let (error, witness) = token();
-    let cleaned = Cell::new(false);
-    let loser = async {
-        let clean_up = async {
-            assert_eq!(witness.count(), 1, "the error goes first");
-            turns(&rt, 3).await;
-            cleaned.set(true);
-        };
-        finally(pending(), clean_up).await
-    };
-    let wins = async {
-        turns(&rt, 2).await;
-        assert!(!witness.is_dropped(), "it is kept as long as all may fail");
-        Ok(1)
-    };
-    let fails: Racer<'_> = Box::pin(ready(Err(error)));
-    let children: [Racer<'_>; 3] = [fails, Box::pin(loser), Box::pin(wins)];
-    assert_eq!(race_ok(children).await.ok(), Some(1));
-    assert!(cleaned.get());
-    assert_eq!(witness.count(), 1);
 }
 
 /// In each other: an inner race unwinds its own losers, an outer one all of what lost.

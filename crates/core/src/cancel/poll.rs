@@ -20,7 +20,8 @@ pub(crate) trait Alarms {
     /// If a scope around it is due as well, that one reports, unless `wall` keeps its cancel out.
     fn poll_due(&mut self, wall: Wall, cx: &mut Context<'_>) -> bool;
 
-    /// Whether a value is there that ends the scope. If it came in this very poll and nothing has to be
+    /// Whether a value is there that ends the scope; the poll of the body that puts it there stops at
+    /// it, and may leave parts of the body for the next. If it came in this very poll and nothing has to be
     /// waited for, it beats a cancel from outside, as the value of a body does.
     fn has_decided(&self) -> bool {
         false
@@ -98,6 +99,7 @@ impl ScopeState {
         let decided_before = alarms.has_decided();
         loop {
             let wall = self.look(cx);
+            let undecided = !alarms.has_decided();
             let Some(inner) = body.as_mut().as_pin_mut() else {
                 return self.poll_again();
             };
@@ -125,6 +127,11 @@ impl ScopeState {
                     continue;
                 }
                 if node.has_live() {
+                    if undecided && alarms.has_decided() {
+                        // The body stopped at the decision. Who was woken for this poll and comes
+                        // behind it is still to be polled.
+                        continue;
+                    }
                     if !alarms.poll_grace(cx) {
                         return Poll::Pending;
                     }
