@@ -91,6 +91,20 @@ macro_rules! everywhere_suite {
                 a_child_in_place_fails: 4 (fails),
                 all_together: 4,
             }
+            combine {
+                gather_of_regions: 7,
+                gather_of_a_tuple: 6,
+                an_error_unwinds: 7,
+                a_loser_releases: 6,
+                the_first_success: 6,
+                in_each_other: 9,
+                in_a_task: 3,
+                with_uncancellable_children: 8,
+                with_a_panic: 4 (|it| panics(it).may_lose()),
+                in_a_clean_up: 11,
+                dropped_by_a_foreign_select: 5 (Everywhere::may_lose),
+                a_crowd: 6,
+            }
         }
     };
 }
