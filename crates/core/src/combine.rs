@@ -38,7 +38,7 @@ pub use as_completed::{AsCompleted, Indexed, Next, as_completed};
 pub use container::{Container, Iter};
 pub use each::{Fallible, ForEach, LoopBody, Plain, PlainRun, TryForEach};
 pub use gather::{Gather, gather};
-pub use limit::{Few, InFlight, Lazy, Limited, Unbegun, limited};
+pub use limit::{Few, InFlight, Limited, Unbegun, limited};
 pub use policy::{All, Body, First, FirstOk, Named, NoErr, Policy};
 pub use race::{Race, RaceError, RaceOk, race, race_ok};
 pub use timeout::{Elapsed, Timeout, timeout, timeout_at};

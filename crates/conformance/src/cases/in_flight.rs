@@ -38,7 +38,10 @@ pub async fn one_at_a_time<R: Runtime>(_: R) {
             number
         }
     });
-    assert_eq!(gather(children).limit(1).await, (0..10).collect::<Vec<_>>());
+    assert_eq!(
+        gather(limited(1, children)).await,
+        (0..10).collect::<Vec<_>>()
+    );
 }
 
 /// The outputs have the shape of the container.
@@ -73,7 +76,7 @@ pub async fn an_error_draws_no_more<R: Runtime>(_: R) {
             }
         }
     });
-    assert_eq!(try_gather(children).limit(4).await, Err(3));
+    assert_eq!(try_gather(limited(4, children)).await, Err(3));
     assert_eq!((drawn.get(), witness.count()), (4, 4));
 }
 
@@ -83,7 +86,7 @@ pub async fn an_iterator_without_end<R: Runtime>(_: R) {
         steps(number % 3).await;
         if number < 1_000 { Ok(()) } else { Err(number) }
     });
-    let failed = try_gather(numbers).limit(7).await;
+    let failed = try_gather(limited(7, numbers)).await;
     assert!(failed.is_err_and(|number| (1_000..1_007).contains(&number)));
 }
 
@@ -127,7 +130,7 @@ pub async fn many<R: Runtime>(rt: R) {
             number
         }
     });
-    let outputs = gather(children).limit(10).await;
+    let outputs = gather(limited(10, children)).await;
     assert_eq!(outputs, (0..5_000).collect::<Vec<_>>());
     // A place that is used again may be woken late by who was there before.
     assert!(polls.get() <= 5_000 * 3 + 5_000, "{} polls", polls.get());

@@ -2,7 +2,6 @@
 
 use std::future::Future;
 
-use super::limit::Lazy;
 use super::policy::{Body, Policy};
 use super::set::{Boxed, Heap, Inline, Set};
 
@@ -62,11 +61,11 @@ where
     I: Iterator<Item: Future>,
     P: Policy<<I::Item as Future>::Output>,
 {
-    type Body = Lazy<I, P>;
+    type Body = Set<I::Item, Heap, P>;
 
     #[inline]
     fn into_body(self) -> Self::Body {
-        Lazy::new(self)
+        Set::of_iter(self)
     }
 }
 

@@ -4,8 +4,11 @@
 //! # Shape
 //!
 //! A [`Limited`] is a [`Body`] over a pool: it keeps the outputs at the places of their futures. The source
-//! is drawn when a future has finished, so an iterator may be long, and its futures exist only while
-//! they run.
+//! is drawn when a future has finished.
+//!
+//! An iterator that is given to `gather` itself is drawn at once, also if a limit follows: a future that
+//! held the iterator, and with it a closure over borrowed items, could often not be proved to be
+//! `Send` inside of a task. Who wants it drawn on demand says so, with [`limited`].
 
 use std::fmt;
 use std::future::Future;
@@ -15,13 +18,11 @@ use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use pin_project_lite::pin_project;
-
 use super::container::Container;
 use super::gather::Gather;
 use super::policy::{Body, Phase, Policy};
-use super::set::{Heap, Pool, Set, Shape, Turns};
-use super::source::{Bound, FromIter, IntoSource, Limit, Source};
+use super::set::{Heap, Pool, Shape, Turns};
+use super::source::{Bound, IntoSource, Limit, Source};
 use super::try_gather::TryGather;
 
 /// What the futures of a source return.
@@ -143,8 +144,9 @@ type WithLimit<B> = Limited<<B as Unbegun>::Source, <B as Unbegun>::Shape, <B as
 impl<B> Gather<B> {
     /// Has never more than `limit` futures in flight; the next one is drawn when one has finished.
     ///
-    /// For `Vec`, arrays, boxed slices and iterators, which are drawn on demand; of streams, see
-    /// [`limited`]. `limit(1)` runs them one after the other. It allocates places for `limit` futures, and for the outputs.
+    /// For `Vec`, arrays, boxed slices and iterators. All futures are there from the beginning, and begin
+    /// one by one; [`limited`] draws them on demand, also from streams. `limit(1)` runs them one after the
+    /// other. It allocates places for `limit` futures, and for the outputs.
     ///
     /// # Panics
     ///
@@ -197,7 +199,8 @@ impl<B: Body> TryGather<B, B::Stop> {
 /// The futures of `source`, of which never more than `limit` are to be in flight, for
 /// [`gather`](super::gather) and its relatives.
 ///
-/// For streams of futures; for the others there is [`Gather::limit`].
+/// The source, an iterator or a stream, is drawn when a future has finished: it may be long, or
+/// have no end, and its futures exist only while they run.
 ///
 /// # Panics
 ///
@@ -214,6 +217,8 @@ impl<B: Body> TryGather<B, B::Stop> {
 ///     // A stream of futures: here, of those that some others return.
 ///     let stream = as_completed([ready(ready(1)), ready(ready(2))]);
 ///     assert_eq!(gather(limited(10, stream)).await, [1, 2]);
+///     let numbers = (0_u64..1_000_000).map(|number| async move { number });
+///     assert_eq!(gather(limited(100, numbers)).await.len(), 1_000_000);
 /// });
 /// ```
 #[track_caller]
@@ -243,69 +248,6 @@ impl<S: Source, P: Policy<Output<S>>> Container<P, Few> for InFlight<S> {
 
     fn into_body(self) -> Self::Body {
         Limited::new(self.source, self.limit)
-    }
-}
-
-pin_project! {
-    /// An iterator whose futures are collected at the first poll, or drawn one by one.
-    pub struct Lazy<I, P>
-    where
-        I: Iterator,
-        I::Item: Future,
-        P: Policy<<I::Item as Future>::Output>,
-    {
-        iter: Option<I>,
-        #[pin]
-        set: Option<Set<I::Item, Heap, P>>,
-    }
-}
-
-impl<I: Iterator<Item: Future>, P: Policy<<I::Item as Future>::Output>> Lazy<I, P> {
-    #[inline]
-    pub(super) fn new(iter: I) -> Self {
-        let iter = Some(iter);
-        Self { iter, set: None }
-    }
-}
-
-impl<I: Iterator<Item: Future>, P: Policy<<I::Item as Future>::Output>> Body for Lazy<I, P> {
-    type Kept = Vec<P::Kept>;
-    type Stop = P::Stop;
-
-    #[inline]
-    fn poll_body(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        stop: &mut Option<P::Stop>,
-    ) -> Poll<Option<Self::Kept>> {
-        let mut this = self.project();
-        if let Some(iter) = this.iter.take() {
-            this.set.set(Some(Set::of_iter(iter)));
-        }
-        match this.set.as_pin_mut() {
-            Some(set) => set.poll_body(cx, stop),
-            None => panic!("the iterator of `{}` has panicked", P::NAME),
-        }
-    }
-}
-
-impl<I: Iterator<Item: Future>, P: Policy<<I::Item as Future>::Output>> Unbegun for Lazy<I, P> {
-    type Source = FromIter<I>;
-    type Shape = Heap;
-    type Policy = P;
-
-    #[track_caller]
-    fn into_source(self) -> FromIter<I> {
-        FromIter::new(self.iter.expect(BEGUN))
-    }
-}
-
-impl<I: Iterator<Item: Future>, P: Policy<<I::Item as Future>::Output>> fmt::Debug for Lazy<I, P> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Lazy")
-            .field("begun", &self.iter.is_none())
-            .field("set", &self.set)
-            .finish_non_exhaustive()
     }
 }
 

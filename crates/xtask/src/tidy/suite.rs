@@ -8,21 +8,15 @@ use crate::workspace::Workspace;
 
 const CASES: &str = "crates/conformance/src/cases/";
 const SUITE: &str = "crates/conformance/src/suite.rs";
-/// Further lists are in files of this folder.
-const MORE: &str = "crates/conformance/src/suite/";
 /// The parts of the list.
 const PARTS: &str = "crates/conformance/src/suite/";
 
-/// A backend runs the cases that the macros in `suite.rs` and its parts name. A case that is missing there
-/// compiles, reads like a check, and checks nothing.
+/// A backend runs the cases that the macros in `suite.rs` and its parts name. A case that is missing
+/// there compiles, reads like a check, and checks nothing.
 pub(super) fn check(tree: &Tree, _: &Workspace) -> Vec<Problem> {
     let Some(suite) = tree.file(SUITE) else {
         return vec![Problem::new(SUITE, 0, "there is no list of the cases")];
     };
-    let more = tree.rust().filter(|file| file.path.starts_with(MORE));
-    let lists = more.map(|file| &file.code).chain([&suite.code]);
-    let listed: BTreeSet<_> = lists
-        .flat_map(|code| words(code))
     let parts = tree.rust().filter(|file| file.path.starts_with(PARTS));
     let lists = std::iter::once(suite).chain(parts);
     let listed: BTreeSet<_> = lists
