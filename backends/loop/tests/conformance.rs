@@ -15,7 +15,7 @@ impl Harness for OnLoop {
 
     fn lacks(&self) -> &[Capability] {
         // A loop belongs to one thread.
-        &[Capability::ConcurrentBlockOn]
+        &[Capability::ConcurrentBlockOn, Capability::ParallelTasks]
     }
 }
 

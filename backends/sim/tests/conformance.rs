@@ -7,11 +7,12 @@ use kumi_conformance::{Capability, Harness};
 use kumi_core::runtime::Owned;
 use kumi_sim::Sim;
 
-/// What no simulator can: run closures beside tasks, let time pass by itself, be driven by two.
-const NEVER: [Capability; 3] = [
+/// What no simulator can: run closures or tasks beside tasks, let time pass by itself, be driven by two.
+const NEVER: [Capability; 4] = [
     Capability::ParallelBlocking,
     Capability::RealTime,
     Capability::ConcurrentBlockOn,
+    Capability::ParallelTasks,
 ];
 
 struct Fifo;
@@ -24,7 +25,13 @@ impl Harness for Fifo {
     }
 
     fn lacks(&self) -> &[Capability] {
-        &[NEVER[0], NEVER[1], NEVER[2], Capability::ForeignThreads]
+        &[
+            NEVER[0],
+            NEVER[1],
+            NEVER[2],
+            NEVER[3],
+            Capability::ForeignThreads,
+        ]
     }
 }
 

@@ -19,7 +19,10 @@ impl Harness for OnSmol {
 
     fn lacks(&self) -> &[Capability] {
         // Its reactor belongs to the whole process.
-        &[Capability::OwnReactor]
+        match self.0 {
+            0 | 1 => &[Capability::OwnReactor, Capability::ParallelTasks],
+            _ => &[Capability::OwnReactor],
+        }
     }
 }
 

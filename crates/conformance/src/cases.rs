@@ -49,6 +49,8 @@ pub mod scope;
 pub mod shield;
 pub mod shutdown;
 pub mod spawn;
+pub mod spawned;
+pub mod spawned_cancel;
 pub mod start;
 pub mod threads;
 pub mod timeout;

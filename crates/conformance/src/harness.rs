@@ -49,6 +49,9 @@ pub enum Capability {
     /// Blocking closures run on threads, beside the tasks: one may wait for what a task does. Needs
     /// [`ForeignThreads`](Capability::ForeignThreads). A simulator lacks it.
     ParallelBlocking,
+    /// Two tasks run at the same time, on threads of the runtime's own. One that runs its tasks on one
+    /// thread lacks it.
+    ParallelTasks,
     /// Time passes by itself, also while tasks run. Virtual time, which moves only when nothing else
     /// can, lacks it.
     RealTime,

@@ -31,7 +31,11 @@
 //!     }
 //!
 //!     fn lacks(&self) -> &[Capability] {
-//!         &[Capability::ForeignThreads, Capability::ParallelBlocking]
+//!         &[
+//!             Capability::ForeignThreads,
+//!             Capability::ParallelBlocking,
+//!             Capability::ParallelTasks,
+//!         ]
 //!     }
 //! }
 //!

@@ -454,10 +454,6 @@ macro_rules! suite {
                 many_ready_children,
                 in_a_task,
             }
-            race_ok {
-                the_first_success_or_all_errors,
-                the_losers_are_unwound,
-            }
             shield {
                 the_outcome_passes,
                 survives_its_awaiters,

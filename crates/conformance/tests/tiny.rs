@@ -17,7 +17,7 @@ impl Harness for OfTiny {
     }
 
     fn lacks(&self) -> &[Capability] {
-        &[Capability::ConcurrentBlockOn]
+        &[Capability::ConcurrentBlockOn, Capability::ParallelTasks]
     }
 }
 

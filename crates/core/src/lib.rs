@@ -48,5 +48,6 @@ pub mod net;
 pub mod report;
 pub mod run;
 pub mod runtime;
+pub mod spawned;
 pub mod task;
 pub mod util;

@@ -85,6 +85,40 @@ macro_rules! combinator_suite {
                 with_foreign_combinators,
                 from_other_threads if ForeignThreads,
             }
+            race_ok {
+                the_first_success_or_all_errors,
+                the_losers_are_unwound,
+            }
+            spawned {
+                in_order,
+                twelve,
+                of_nothing,
+                an_error_cancels_the_others,
+                losers_are_unwound,
+                the_first_success,
+                late_values_are_dropped,
+                a_child_is_cancelled,
+                ten_thousand,
+                one_wake_for_all,
+                is_send,
+                in_parallel if ParallelTasks,
+            }
+            spawned_cancel {
+                a_child_panics,
+                a_panic_beside_a_decision,
+                cancelled_from_outside,
+                a_limit_around_it,
+                cancels_go_all_the_way_down,
+                values_in_spite_of_a_cancel,
+                does_not_begin_in_a_cancelled_scope,
+                does_nothing_until_polled,
+                dropped,
+                a_child_panics_after_the_drop,
+                forgotten,
+                a_finished_child_is_dropped,
+                polled_after_ready,
+                moved_to_another_task,
+            }
             as_completed {
                 outputs_come_as_they_finish,
                 indexed_tells_which,

@@ -75,7 +75,7 @@ impl<B: Body> Future for Race<B, B::Stop> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let poll = self.project().inner.poll(cx, "race");
         poll.map(|ended| match ended {
-            Ok(_) => Err(RaceError(())),
+            Ok(_) => Err(RaceError::new()),
             Err(first) => Ok(first),
         })
     }
@@ -147,13 +147,19 @@ impl<B: Body> Future for RaceOk<B, B::Stop> {
     }
 }
 
-/// There was no future to race.
+/// A race had no winner: there was no future, or none was left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RaceError(());
 
+impl RaceError {
+    pub(crate) fn new() -> Self {
+        Self(())
+    }
+}
+
 impl fmt::Display for RaceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a race of no futures has no winner")
+        f.write_str("a race without a runner has no winner")
     }
 }
 

@@ -139,6 +139,12 @@ impl<T> JoinHandle<T> {
         header::drop_ref(this.header);
     }
 
+    /// Takes the output, if the task has ended and it was not taken before.
+    #[inline]
+    pub(crate) fn take_now(&mut self) -> Option<Result<T, JoinError>> {
+        (!self.taken && self.is_finished()).then(|| self.take())
+    }
+
     fn take(&mut self) -> Result<T, JoinError> {
         let mut result: Option<Result<T, JoinError>> = None;
         self.taken = true;

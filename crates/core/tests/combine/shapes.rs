@@ -80,7 +80,7 @@ fn race_gives_the_first_output_and_an_error_for_nothing() {
     assert_eq!(drive(race((later(1, 2), ready(2)))).0, Ok(2));
     assert_eq!(drive(race((0..3).map(ready))).0, Ok(0));
     let error = drive(race(Vec::<Ready<u32>>::new())).0.unwrap_err();
-    assert_eq!(error.to_string(), "a race of no futures has no winner");
+    assert_eq!(error.to_string(), "a race without a runner has no winner");
     assert!(drive(race(())).0.is_err());
     let none: [Ready<u32>; 0] = [];
     assert!(drive(race(none)).0.is_err());

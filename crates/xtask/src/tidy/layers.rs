@@ -17,7 +17,7 @@ const LAYERS: &[&[&str]] = &[
     &["cancel", "channel"],
     &["combine"],
     &["task"],
-    &["cleanup", "group", "net"],
+    &["cleanup", "group", "net", "spawned"],
     &["run"],
 ];
 

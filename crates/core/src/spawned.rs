@@ -1,0 +1,220 @@
+//! Combinators whose children are tasks: the trait [`Combine`].
+//!
+//! The free functions of [`combine`](crate::combine) poll their children in place, in the task that awaits them.
+//! The methods here make each child a task of the runtime, so that on one with several threads
+//! they run in parallel; in exchange the children are `Send + 'static`. The containers, the order of the
+//! outputs and the names are the same.
+//!
+//! # What ends what
+//!
+//! ```text
+//!   first poll ─── all children are spawned
+//!   children ───── each ends: future gone, output stored, no longer listed
+//!   a decision ─── an error of `try_gather`, the winner of a race, a panic: the others are cancelled
+//!                      ▼
+//!                once every child has ended, the combinator is ready
+//! ```
+//!
+//! # Invariants
+//!
+//! 1. A combinator is ready only when every child has ended, clean-ups included, whatever decided. So
+//!    no child outlives what it returned. One that is dropped instead (the hard way) cancels its
+//!    children as a [`JoinHandle`](crate::task::JoinHandle) does: they clean up, and the runtime waits for
+//!    them at the end of the run.
+//! 2. It is a region: the scopes around it wait for it, and a cancel of one of them reaches the
+//!    children at once, however deep.
+//! 3. A child that somebody else cancels ([`Task::cancel`](crate::runtime::Task::cancel), the runtime's shutdown)
+//!    is an outcome among the others: an `Err`, or in a race one runner less. It never looks
+//!    as if the code that awaits were cancelled.
+//! 4. Of what there is to say the most urgent is said: a panic of a child goes on; else, if a cancel from
+//!    outside is in force and a child was cut by it, nothing, as in any cancelled region; else the
+//!    decision; else the outputs.
+//! 5. A child wakes the one who awaits only if it is the last; so a thousand children cost one wake.
+
+mod crew;
+mod error;
+mod future;
+mod rule;
+mod shared;
+mod tuple;
+
+use std::convert::Infallible;
+use std::panic::Location;
+
+use crate::combine::{All, First, FirstOk, NoErr};
+use crate::runtime::Runtime;
+
+pub use crew::{Crew, Handles, Spawnable};
+pub use error::SpawnedError;
+pub use future::{Spawned, SpawnedOf};
+pub use rule::Rule;
+pub use shared::Recruiter;
+
+/// The combinators in their parallel form: each child is a task.
+///
+/// Every runtime has it. It is not made to be overridden: children are cells of core, spawned as jobs as any
+/// task is, and no backend has a part of its own that would be faster (measured in
+/// `ARCHITECTURE.md`).
+///
+/// # Examples
+///
+/// ```
+/// use kumi_core::runtime::Runtime;
+/// use kumi_core::spawned::Combine;
+///
+/// let sim = kumi_sim::Sim::new();
+/// let rt = sim.handle();
+/// let squares = sim.block_on(async {
+///     let outcomes = rt.gather((1..=3).map(|n| async move { n * n })).await;
+///     outcomes.into_iter().map(|outcome| outcome.unwrap()).collect::<Vec<_>>()
+/// });
+/// assert_eq!(squares, [1, 4, 9]);
+/// ```
+pub trait Combine: Runtime {
+    /// Runs all futures in `container` as tasks and returns their outcomes in their order.
+    ///
+    /// Each outcome is a `Result`: a child that somebody else cancelled is an `Err` in its place,
+    /// and disturbs nobody. So is what a child returns, an error of its own included: this is asyncio's
+    /// `gather(return_exceptions=True)`; see [`try_gather`](Self::try_gather) for the other one.
+    /// The shape is that of the container, as in [`gather`](crate::combine::gather) in place; no futures give
+    /// no outcomes, at once.
+    ///
+    /// # Cancel safety
+    ///
+    /// A cancel goes to the children at once; when all have cleaned up and ended, the scope that was
+    /// cancelled goes on. When this future is dropped from outside, its children are cancelled and clean
+    /// up by themselves; the end of the run waits for them. What they have returned so far is lost.
+    ///
+    /// # Panics
+    ///
+    /// With the first panic of a child, when the others were cancelled and have ended. When polled after it
+    /// was ready.
+    #[track_caller]
+    fn gather<C, Kind>(&self, container: C) -> SpawnedOf<All, C::Crew, Self>
+    where
+        C: Spawnable<Kind, Crew: Crew<All, Stop = Infallible>>,
+    {
+        Spawned::new(self, container.into_crew(), Location::caller())
+    }
+
+    /// Runs all futures in `container` as tasks and returns their values in their order, or the first
+    /// error.
+    ///
+    /// At the first error the others are cancelled, their clean-ups (`finally`, `bracket`, ...) run to
+    /// their end, and only then does this return. A child that somebody else cancels is an
+    /// error, too. (asyncio's `gather` without `return_exceptions`, but for the others, which asyncio lets
+    /// run on.)
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`gather`](Self::gather).
+    ///
+    /// # Errors
+    ///
+    /// [`SpawnedError`]: the error of the child that failed first, or that it was cancelled.
+    ///
+    /// # Panics
+    ///
+    /// As [`gather`](Self::gather).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kumi_core::runtime::Runtime;
+    /// use kumi_core::spawned::{Combine, SpawnedError};
+    ///
+    /// async fn half(number: u32) -> Result<u32, String> {
+    ///     match number % 2 {
+    ///         0 => Ok(number / 2),
+    ///         _ => Err(format!("{number} is odd")),
+    ///     }
+    /// }
+    ///
+    /// let sim = kumi_sim::Sim::new();
+    /// let rt = sim.handle();
+    /// sim.block_on(async {
+    ///     assert_eq!(rt.try_gather([half(2), half(4)]).await.unwrap(), [1, 2]);
+    ///     let failed = rt.try_gather([half(2), half(3)]).await.unwrap_err();
+    ///     assert!(matches!(failed, SpawnedError::Failed(text) if text == "3 is odd"));
+    /// });
+    /// ```
+    #[track_caller]
+    fn try_gather<C, Kind>(&self, container: C) -> SpawnedOf<NoErr, C::Crew, Self>
+    where
+        C: Spawnable<Kind, Crew: Crew<NoErr>>,
+    {
+        Spawned::new(self, container.into_crew(), Location::caller())
+    }
+
+    /// Runs all futures in `container`, which have one type of output, as tasks, until the first is
+    /// ready, and returns its output.
+    ///
+    /// The losers are cancelled, their clean-ups run to their end, and only then does this return. A
+    /// child that somebody else cancels is out of the race.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`gather`](Self::gather).
+    ///
+    /// # Errors
+    ///
+    /// [`RaceError`](crate::combine::RaceError) if there is no future, or somebody else has cancelled
+    /// all of them.
+    ///
+    /// # Panics
+    ///
+    /// As [`gather`](Self::gather).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kumi_core::runtime::{Clock, Runtime};
+    /// use kumi_core::spawned::Combine;
+    /// use std::time::Duration;
+    ///
+    /// let sim = kumi_sim::Sim::new();
+    /// let rt = sim.handle();
+    /// let after = |seconds| {
+    ///     let sleep = rt.sleep(Duration::from_secs(seconds));
+    ///     async move {
+    ///         sleep.await;
+    ///         seconds
+    ///     }
+    /// };
+    /// assert_eq!(sim.block_on(rt.race([after(3), after(1), after(2)])), Ok(1));
+    /// ```
+    #[track_caller]
+    fn race<C, Kind>(&self, container: C) -> SpawnedOf<First, C::Crew, Self>
+    where
+        C: Spawnable<Kind, Crew: Crew<First>>,
+    {
+        Spawned::new(self, container.into_crew(), Location::caller())
+    }
+
+    /// Runs all futures in `container`, which return `Result`s, as tasks, until the first succeeds, and
+    /// returns its value.
+    ///
+    /// Otherwise it is [`race`](Self::race). (`Promise.any` of JavaScript.)
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`gather`](Self::gather).
+    ///
+    /// # Errors
+    ///
+    /// With what became of each, in the order of the futures and the shape of the container, if none
+    /// succeeds; so with nothing if there is no future.
+    ///
+    /// # Panics
+    ///
+    /// As [`gather`](Self::gather).
+    #[track_caller]
+    fn race_ok<C, Kind>(&self, container: C) -> SpawnedOf<FirstOk, C::Crew, Self>
+    where
+        C: Spawnable<Kind, Crew: Crew<FirstOk>>,
+    {
+        Spawned::new(self, container.into_crew(), Location::caller())
+    }
+}
+
+impl<R: Runtime> Combine for R {}
