@@ -269,7 +269,7 @@ impl Node {
 
     /// Raises or lowers the wall of a scope that is a region only as long as it has one.
     pub(crate) fn set_shield(self: &Arc<Self>, shield: bool) {
-        let (parent, counted) = {
+        let (parent, change) = {
             let mut inner = self.inner.lock();
             if inner.ended || inner.region == shield {
                 return;
@@ -277,14 +277,14 @@ impl Node {
             inner.wall = if shield { Wall::Hide } else { Wall::None };
             let before = inner.counts();
             inner.region = shield;
+            // Under the same lock: a region that begins or ends now counts what it finds after this.
+            let change = match (before, inner.counts()) {
+                (false, true) => 1,
+                (true, false) => -1,
+                _ => 0,
+            };
             let parent = inner.parent.as_ref().map(|(parent, _)| Arc::clone(parent));
-            (parent, before)
-        };
-        let counts = self.inner.lock().counts();
-        let change = match (counted, counts) {
-            (false, true) => 1,
-            (true, false) => -1,
-            _ => 0,
+            (parent, change)
         };
         if let (Some(parent), true) = (parent, change != 0) {
             parent.add_live(change);

@@ -107,8 +107,12 @@ fn cancel_beside_a_shield_that_is_lowered() {
         let (cancel, lower) = (outer.handle(), inner.handle());
         let cancel = thread::spawn(move || cancel.cancel());
         let lower = thread::spawn(move || lower.set_shield(false));
-        let ended = block_on(outer.run(inner.run(pending::<()>())));
+        // With a region in it, it keeps the outer scope waiting also without a shield.
+        let cleaned = Cell::new(0);
+        let body = finally(pending::<()>(), async { cleaned.set(cleaned.get() + 1) });
+        let ended = block_on(outer.run(inner.run(body)));
         assert!(ended.is_err());
+        assert_eq!(cleaned.get(), 1);
         assert!(cancel.join().unwrap());
         lower.join().unwrap();
     });
