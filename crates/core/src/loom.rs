@@ -96,6 +96,59 @@ impl<T> UnsafeCell<T> {
     }
 }
 
+/// Whether the fault `name` is seeded: a step is to be skipped, or an ordering to be weakened.
+///
+/// In models only, and there for one fault at a time: `tests/loom/teeth.txt` says which model has to
+/// notice it.
+#[cfg(loom)]
+pub(crate) fn fault(name: &str) -> bool {
+    static SEEDED: std::sync::OnceLock<Option<String>> = std::sync::OnceLock::new();
+    let seeded = SEEDED.get_or_init(|| std::env::var("KUMI_SEEDED_FAULT").ok());
+    seeded.as_deref() == Some(name)
+}
+
+/// There is none outside of models.
+#[cfg(not(loom))]
+#[inline(always)]
+pub(crate) const fn fault(_: &str) -> bool {
+    false
+}
+
+/// `order`, or none if the fault `name` is seeded.
+#[inline(always)]
+pub(crate) fn order_unless(name: &str, order: Ordering) -> Ordering {
+    match fault(name) {
+        true => Ordering::Relaxed,
+        false => order,
+    }
+}
+
+/// Loads a word that the caller is about to change by a compare-exchange.
+///
+/// loom remembers one access to each atomic, the last. After a plain load that would be the caller's
+/// own, so loom would not see that the exchange after it races with a load of another thread before
+/// it, and would not explore their other order. So a model has an access here that counts as a change.
+#[inline(always)]
+pub(crate) fn load_to_change(word: &AtomicUsize, order: Ordering) -> usize {
+    #[cfg(loom)]
+    return word.fetch_or(0, order);
+    #[cfg(not(loom))]
+    word.load(order)
+}
+
+/// The same for a pointer.
+#[inline(always)]
+pub(crate) fn load_ptr_to_change<T>(pointer: &AtomicPtr<T>) -> *mut T {
+    #[cfg(loom)]
+    return {
+        let null = std::ptr::null_mut();
+        let found = pointer.compare_exchange(null, null, Ordering::Relaxed, Ordering::Relaxed);
+        found.unwrap_or_else(|pointer| pointer)
+    };
+    #[cfg(not(loom))]
+    pointer.load(Ordering::Relaxed)
+}
+
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::PoisonError;

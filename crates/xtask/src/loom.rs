@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use crate::process::{Cmd, Failure, Finished, Result};
+use crate::process::{Cmd, Failure, Result};
 use crate::workspace::{Package, Workspace};
 
 /// A model is to be small enough to end well before.
@@ -25,8 +25,7 @@ const FLAGS: &str = "--cfg loom";
 pub(crate) fn run(ws: &Workspace) -> Result {
     for package in ws.with_test("loom")? {
         let step = format!("loom ({})", package.name);
-        let build = build(ws, package, "loom").env("RUSTFLAGS", FLAGS);
-        let program = executable(build, &step)?;
+        let program = executable(build(ws, package), &step)?;
         let models = list(ws, &program, &step)?;
         if models.is_empty() {
             return Err(Failure::new(format!("step `{step}` failed: no models")));
@@ -38,18 +37,19 @@ pub(crate) fn run(ws: &Workspace) -> Result {
                 failed.join(", ")
             )));
         }
-        teeth::check(ws, package, &models)?;
+        teeth::check(ws, package, &program, &models)?;
     }
     Ok(())
 }
 
 /// `cargo test` for the models of a package, without running them, in a target folder of its own:
 /// other flags in the common one would rebuild everything at each change between the two.
-fn build(ws: &Workspace, package: &Package, folder: &str) -> Cmd {
+fn build(ws: &Workspace, package: &Package) -> Cmd {
     ws.cargo("test")
         .args(["--package", &package.name, "--release", "--test", "loom"])
         .args(["--no-run"])
-        .env("CARGO_TARGET_DIR", ws.target_dir.join(folder))
+        .env("CARGO_TARGET_DIR", ws.target_dir.join("loom"))
+        .env("RUSTFLAGS", FLAGS)
 }
 
 fn executable(build: Cmd, step: &str) -> Result<PathBuf> {
@@ -67,41 +67,46 @@ fn list(ws: &Workspace, program: &Path, step: &str) -> Result<Vec<String>> {
     Ok(names.map(str::to_owned).collect())
 }
 
-fn run_one(
-    ws: &Workspace,
-    program: &Path,
-    model: &str,
-    limit: Duration,
-    step: &str,
-) -> Result<Finished> {
-    let cmd = Cmd::new(program, &ws.root).args(["--exact", model, "--nocapture"]);
-    cmd.within(limit, step)
+/// The command that runs one model.
+fn one(ws: &Workspace, program: &Path, model: &str) -> Cmd {
+    Cmd::new(program, &ws.root).args(["--exact", model, "--nocapture"])
 }
 
-/// Runs the models, as many at a time as there are processors; returns those that failed.
+/// Runs the models; returns those that failed.
 fn run_models(
     ws: &Workspace,
     program: &Path,
     models: &[String],
     step: &str,
 ) -> Result<Vec<String>> {
+    in_parallel(models, |model| {
+        let finished = one(ws, program, model).within(LIMIT, step)?;
+        let took = finished.took.as_secs_f64();
+        if finished.succeeded() {
+            println!("model {model} ... ok ({took:.1} s)");
+            return Ok(None);
+        }
+        let ending = finished.ending();
+        println!(
+            "model {model} ... FAILED ({ending})\n{}{}",
+            finished.stdout, finished.stderr
+        );
+        Ok(Some(model.clone()))
+    })
+}
+
+/// Runs `check` on the items, as many at a time as there are processors; returns what it complains of.
+fn in_parallel<T: Sync>(
+    items: &[T],
+    check: impl Fn(&T) -> Result<Option<String>> + Sync,
+) -> Result<Vec<String>> {
     let next = AtomicUsize::new(0);
-    let failed = Mutex::new(Vec::new());
+    let complaints = Mutex::new(Vec::new());
     let work = || -> Result {
         // Relaxed: each index is handed out once, and nothing else is shared through it.
-        while let Some(model) = models.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let finished = run_one(ws, program, model, LIMIT, step)?;
-            let took = finished.took.as_secs_f64();
-            if finished.succeeded() {
-                println!("model {model} ... ok ({took:.1} s)");
-            } else {
-                let ending = finished.ending();
-                println!(
-                    "model {model} ... FAILED ({ending})\n{}{}",
-                    finished.stdout, finished.stderr
-                );
-                failed.lock().map_err(|_| poisoned())?.push(model.clone());
-            }
+        while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let complaint = check(item)?;
+            complaints.lock().map_err(|_| poisoned())?.extend(complaint);
         }
         Ok(())
     };
@@ -113,7 +118,7 @@ fn run_models(
         }
         Ok(())
     })?;
-    failed.into_inner().map_err(|_| poisoned())
+    complaints.into_inner().map_err(|_| poisoned())
 }
 
 fn poisoned() -> Failure {

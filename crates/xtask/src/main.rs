@@ -80,10 +80,6 @@ enum Check {
 }
 
 fn main() -> ExitCode {
-    // While faults are seeded, cargo calls this same program in front of rustc.
-    if let Some(code) = loom::teeth::run_as_rustc_wrapper() {
-        return code;
-    }
     match run(Cli::parse().check) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {

@@ -36,7 +36,7 @@ use slab::Slab;
 
 use super::reason::CancelReason;
 use super::{current_task, frame};
-use crate::loom::{AtomicBool, Mutex, Ordering, assert_unlocked};
+use crate::loom::{AtomicBool, Mutex, Ordering, assert_unlocked, fault};
 use crate::report::{Report, report};
 use crate::runtime::Task;
 use crate::util::{discard, panic_message, wake_all};
@@ -170,21 +170,24 @@ impl Node {
     ///
     /// Wakes everybody whom it concerns, and is in force at once on a thread that is inside.
     pub(crate) fn request(self: &Arc<Self>, reason: CancelReason) -> bool {
+        if fault("walk_before_the_request") {
+            self.walk();
+        }
         {
             let mut inner = self.inner.lock();
             if inner.ended {
                 return false;
             }
-            #[cfg(not(kumi_fault = "every_request_is_the_first"))]
-            if self.is_requested() {
+            if self.is_requested() && !fault("every_request_is_the_first") {
                 return false;
             }
             inner.reason = Some(reason);
             self.requested.store(true, Ordering::Release);
         }
         frame::mark_scope(self);
-        #[cfg(not(kumi_fault = "request_wakes_nobody"))]
-        self.walk();
+        if !fault("request_wakes_nobody") && !fault("walk_before_the_request") {
+            self.walk();
+        }
         true
     }
 
@@ -290,6 +293,9 @@ impl Node {
             parent.add_live(change);
         }
         // What was hidden may be in force now: the scope has to look.
+        if fault("lowered_shield_wakes_nobody") {
+            return;
+        }
         let waker = self.inner.lock().waker.take();
         wake_all(waker);
     }
@@ -437,7 +443,7 @@ impl Node {
     pub(crate) fn end(self: &Arc<Self>) {
         let (panic, waker, above) = {
             let mut inner = self.inner.lock();
-            inner.ended = true;
+            inner.ended = !fault("end_leaves_no_mark");
             let above = inner.parent.as_ref().map(|(parent, _)| Arc::clone(parent));
             (inner.panic.take(), inner.waker.take(), above)
         };
@@ -454,7 +460,7 @@ impl Node {
     fn remove_scope(self: &Arc<Self>, place: usize, counts: bool) {
         let child = self.inner.lock().children.remove(place);
         drop(child);
-        if counts {
+        if counts && !fault("ended_region_counts") {
             self.add_live(-1);
         }
         self.untie_if_idle();
@@ -471,8 +477,7 @@ impl Node {
                 let gone = inner.live == 0 && change < 0;
                 // Whoever waits for the last one may not be around it on the stack.
                 let wanted = gone && node.unwinding.load(Ordering::Relaxed);
-                #[cfg(kumi_fault = "last_region_wakes_nobody")]
-                let wanted = wanted && false;
+                let wanted = wanted && !fault("last_region_wakes_nobody");
                 let waker = wanted.then(|| inner.waker.take()).flatten();
                 let changed = before != inner.counts();
                 let parent = inner.parent.as_ref().map(|(parent, _)| Arc::clone(parent));

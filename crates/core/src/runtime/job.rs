@@ -25,7 +25,7 @@ use queue::JobQueue;
 use state::Stopped;
 use task::{Task, TaskInfo};
 
-use crate::loom::thread_local;
+use crate::loom::{fault, thread_local};
 
 /// What became of a job that was run.
 #[derive(Debug)]
@@ -146,8 +146,13 @@ impl Future for Job {
             return Poll::Ready(());
         }
         // Before the poll, so that a request to cancel either is seen in it or wakes this waker.
-        header::register_host(&self.0, cx.waker());
+        if !fault("host_waker_after_the_poll") {
+            header::register_host(&self.0, cx.waker());
+        }
         let poll = header::poll(self.0, cx);
+        if fault("host_waker_after_the_poll") {
+            header::register_host(&self.0, cx.waker());
+        }
         if poll.is_ready() {
             header::complete(self.0);
         }

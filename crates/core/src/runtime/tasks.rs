@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use slab::Slab;
 
 use super::{Header, Task, header};
-use crate::loom::{AtomicBool, AtomicUsize, AtomicWaker, Mutex, Ordering, assert_unlocked};
+use crate::loom::{AtomicBool, AtomicUsize, AtomicWaker, Mutex, Ordering, assert_unlocked, fault};
 use crate::util::discard;
 
 /// How many locks the table is spread over; a power of two.
@@ -66,8 +66,12 @@ impl Tasks {
         drop(shard);
         if self.is_watched() {
             // Release: pairs with `added`. It is counted before the task can begin.
-            self.added.fetch_add(1, Ordering::Release);
-            self.wake();
+            if !fault("new_task_is_not_counted") {
+                self.added.fetch_add(1, Ordering::Release);
+            }
+            if !fault("new_task_wakes_nobody") {
+                self.wake();
+            }
         }
     }
 
@@ -120,7 +124,11 @@ impl Tasks {
     /// become so, and when a task is added. Only the last waker is kept.
     pub fn poll_idle(&self, cx: &mut Context<'_>) -> Poll<()> {
         let before = self.watch(cx);
-        if self.is_empty() && self.added() == before {
+        let empty = self.is_empty();
+        if fault("look_before_the_watch") {
+            self.watched.store(true, Ordering::SeqCst);
+        }
+        if empty && self.added() == before {
             self.unwatch();
             Poll::Ready(())
         } else {
@@ -132,7 +140,9 @@ impl Tasks {
     pub(crate) fn watch(&self, cx: &Context<'_>) -> usize {
         self.watcher.register(cx.waker());
         // Before the look: a change after it, in the order of the shard's lock, sees the flag.
-        self.watched.store(true, Ordering::SeqCst);
+        if !fault("look_before_the_watch") {
+            self.watched.store(true, Ordering::SeqCst);
+        }
         self.added()
     }
 

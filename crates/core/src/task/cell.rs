@@ -30,7 +30,7 @@ use std::task::{Context, Poll};
 use super::home::Home;
 use super::{JoinError, recycle};
 use crate::context::{self, Base, Frame, Kind};
-use crate::loom::{UnsafeCell, assert_unlocked};
+use crate::loom::{UnsafeCell, assert_unlocked, fault};
 use crate::report::{Report, report};
 use crate::runtime::{AmbientSource, Header, Job, Spawn, Task, TaskInfo, Tasks, VTable};
 use crate::util::{discard, panic_message};
@@ -189,7 +189,8 @@ impl<S: Scheduler, F: Future> Cell<S, F> {
                 unreachable!("the right to the future ends with the future")
             };
             // Cancelled before its first poll: never polled (asyncio TK5).
-            if self.header.state.asked().abort || cancel && *held == Held::New {
+            let never = *held == Held::New && !fault("first_poll_after_a_cancel");
+            if self.header.state.asked().abort || cancel && never {
                 return Some(Outcome::Cancelled);
             }
             assert!(self.scheduler.is_home(), "{}", self.away());
@@ -200,6 +201,11 @@ impl<S: Scheduler, F: Future> Cell<S, F> {
             // SAFETY: the cell is on the heap and the future is dropped in place.
             let future = unsafe { Pin::new_unchecked(future) };
             match future.poll(cx) {
+                Poll::Ready(_)
+                    if fault("cancel_beats_the_value") && self.header.state.is_cancelled() =>
+                {
+                    Some(Outcome::Cancelled)
+                }
                 // The value wins over a request that came in meanwhile.
                 Poll::Ready(value) => Some(Outcome::Value(value)),
                 Poll::Pending => {
@@ -218,7 +224,7 @@ impl<S: Scheduler, F: Future> Cell<S, F> {
     fn unwind(&self) -> bool {
         self.header.scope.get().is_some_and(|scope| {
             let _ = scope.unwind();
-            scope.has_live()
+            scope.has_live() && !fault("task_drops_live_regions")
         })
     }
 

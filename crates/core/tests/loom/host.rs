@@ -26,7 +26,8 @@ impl Wake for Signal {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.0.store(true, Ordering::Release);
+        // A swap: loom lets a plain store be followed by a value that was swapped in before it.
+        self.0.swap(true, Ordering::AcqRel);
     }
 }
 
@@ -54,6 +55,7 @@ impl Host {
                 break;
             }
         }
+        assert!(self.job.task().is_finished(), "a wake is lost");
         drop(self.job);
         assert_eq!(Arc::strong_count(&self.signal), 1, "a waker is kept");
     }
@@ -62,7 +64,7 @@ impl Host {
 /// A request beside the first poll: seen in it, or the host is woken.
 #[test]
 fn cancel_beside_the_first_poll() {
-    check(|| {
+    check_three(|| {
         let hand = Hand::new();
         let (mut handle, counts) = spawn(&hand, |_| false);
         let mut host = Host::new(hand.job());
@@ -82,7 +84,7 @@ fn cancel_beside_the_first_poll() {
 /// A request beside a later poll with the same waker.
 #[test]
 fn cancel_beside_a_poll_with_the_same_waker() {
-    check(|| {
+    check_three(|| {
         let hand = Hand::new();
         let (mut handle, _) = spawn(&hand, |_| false);
         let mut host = Host::new(hand.job());
@@ -102,7 +104,7 @@ fn cancel_beside_a_poll_with_the_same_waker() {
 /// A request beside a poll with another waker: only the new one counts.
 #[test]
 fn cancel_beside_a_poll_with_another_waker() {
-    check(|| {
+    check_three(|| {
         let hand = Hand::new();
         let (mut handle, _) = spawn(&hand, |_| false);
         let mut host = Host::new(hand.job());
@@ -124,7 +126,7 @@ fn cancel_beside_a_poll_with_another_waker() {
 /// Beside a poll: what was published before a wake is seen in it, or the host is woken. The flag
 /// itself orders nothing.
 fn wake_beside_a_poll(polled_before: bool, other_waker: bool) {
-    check(move || {
+    check_three(move || {
         let hand = Hand::new();
         let flag = Arc::new(AtomicBool::new(false));
         let ready = Arc::clone(&flag);
@@ -166,6 +168,33 @@ fn wake_beside_a_poll_with_another_waker() {
     wake_beside_a_poll(true, true);
 }
 
+/// Two wakes beside a poll with another waker: the first may keep the old waker busy, and the second,
+/// after the poll, has to reach the new one.
+#[test]
+fn two_wakes_beside_a_poll_with_another_waker() {
+    check_three(|| {
+        let hand = Hand::new();
+        let flag = Arc::new(AtomicBool::new(false));
+        let ready = Arc::clone(&flag);
+        let (mut handle, _) = spawn(&hand, move |_| ready.load(Ordering::Relaxed));
+        let mut host = Host::new(hand.job());
+        assert!(host.poll().is_pending());
+        host.change_waker();
+        let task = handle.task();
+        let thread = thread::spawn(move || {
+            task.wake();
+            flag.store(true, Ordering::Relaxed);
+            task.wake();
+        });
+        let _ = host.poll();
+        thread.join().unwrap();
+        host.finish();
+        drop(joined(&mut handle).unwrap());
+        drop(handle);
+        hand.assert_empty();
+    });
+}
+
 /// A request that comes while another thread is waking the host: the host is woken for it too.
 #[test]
 fn cancel_beside_a_wake_and_a_poll() {
@@ -196,7 +225,7 @@ fn cancel_beside_a_wake_and_a_poll() {
 /// A request beside the poll that returns the value: the waker is used or dropped, never both.
 #[test]
 fn cancel_beside_the_last_poll() {
-    check(|| {
+    check_three(|| {
         let hand = Hand::new();
         let (mut handle, counts) = spawn(&hand, |polls| polls == 1);
         let mut host = Host::new(hand.job());
@@ -209,11 +238,12 @@ fn cancel_beside_the_last_poll() {
         let signal = Arc::clone(&host.signal);
         drop(host);
         thread.join().unwrap();
+        // While the handle keeps the cell.
+        assert_eq!(Arc::strong_count(&signal), 1, "a waker is leaked");
         assert_eq!(counts.futures_dropped(), 1);
         drop(joined(&mut handle).unwrap());
         drop(handle);
         hand.assert_empty();
-        assert_eq!(Arc::strong_count(&signal), 1, "a waker is leaked");
     });
 }
 
@@ -232,10 +262,11 @@ fn cancel_beside_the_drop_of_the_job() {
         let signal = Arc::clone(&host.signal);
         drop(host);
         thread.join().unwrap();
+        // While the handle keeps the cell.
+        assert_eq!(Arc::strong_count(&signal), 1, "a waker is leaked");
         assert_eq!(counts.futures_dropped(), 1);
         assert_cancelled(joined(&mut handle));
         drop(handle);
         hand.assert_empty();
-        assert_eq!(Arc::strong_count(&signal), 1, "a waker is leaked");
     });
 }

@@ -85,6 +85,8 @@ fn let_go(registered: bool, detach: bool) {
         }
         let runner = hand.clone();
         let thread = thread::spawn(move || runner.run_all());
+        // It keeps the cell: the output is to be gone before that.
+        let task = handle.task();
         match detach {
             true => handle.detach(),
             false => drop(handle),
@@ -93,7 +95,7 @@ fn let_go(registered: bool, detach: bool) {
         assert_eq!(counts.futures_dropped(), 1);
         let made = if detach { 1 } else { counts.polls() };
         assert_eq!(counts.outputs_dropped(), made);
-        drop(joiner);
+        drop((task, joiner));
         assert_eq!(Arc::strong_count(&woken), 1, "a waker is kept");
         hand.assert_empty();
     });

@@ -47,11 +47,13 @@ fn a_clone_beside_two_drops() {
 /// The last waker is used up by a wake, beside the drop of the handle, which cancels.
 #[test]
 fn a_wake_by_the_last_waker_beside_the_drop_of_the_handle() {
-    check(|| {
+    check_three(|| {
         let hand = Hand::new();
         let (handle, counts, waker) = spawn_idle(&hand, |_| false);
         let thread = thread::spawn(move || waker.wake());
         drop(handle);
+        // The task may end, and its cell go, while the wake has still to return.
+        hand.run_all();
         thread.join().unwrap();
         hand.run_all();
         assert_eq!((counts.futures_dropped(), lost()), (1, 0));
@@ -67,6 +69,8 @@ fn a_wake_by_the_last_waker_beside_detach() {
         let (handle, counts, waker) = spawn_idle(&hand, |polls| polls == 1);
         let thread = thread::spawn(move || waker.wake());
         handle.detach();
+        // The task may end, and its cell go, while the wake has still to return.
+        hand.run_all();
         thread.join().unwrap();
         hand.run_all();
         assert_eq!((counts.polls(), counts.futures_dropped()), (2, 1));

@@ -128,6 +128,8 @@ fn cancel_of_a_task_beside_a_region_that_begins() {
         let count = std::sync::Arc::clone(&cleaned);
         let handle = hand.spawn(async move {
             finally(pending::<()>(), async {
+                // The task is not to end meanwhile.
+                yield_now().await;
                 count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             })
             .await;

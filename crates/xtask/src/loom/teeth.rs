@@ -1,28 +1,23 @@
 //! Seeds faults, one at a time, and requires that the model meant for each of them fails.
 //!
 //! A model that passes shows nothing by itself: it may not reach the code, or assert too little.
-//! So code guarded by `cfg(kumi_fault = "NAME")` weakens an ordering or skips a step, and
+//! So code that asks `fault("NAME")` weakens an ordering or skips a step if the answer is yes, and
 //! `tests/loom/teeth.txt` beside the models says, in lines `NAME MODEL`, which model must notice.
+//! Every model has to be in the list, or what it shows is unknown.
 //!
-//! Only members of the workspace know the faults, so only they are rebuilt for each. `RUSTFLAGS`
-//! cannot do that, since they reach every dependency. Instead this program stands in front of rustc
-//! as `RUSTC_WORKSPACE_WRAPPER` and adds the flag. Cargo tells builds apart by the wrapper's
-//! path, so each fault has a copy of its own in a folder named after the fault.
+//! The answer comes from the environment, in models only: outside of them it is a constant no. So all
+//! faults are in the one build whose models were just seen to pass.
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::path::Path;
 use std::time::Duration;
 
-use super::{FLAGS, build, executable, run_one};
+use super::{in_parallel, one};
 use crate::process::{Failure, Result, read};
 use crate::workspace::{Package, Workspace};
 
-/// Where the builds with faults live, in the target folder.
-const FOLDER: &str = "loom-teeth";
-
-/// Set while faults are seeded; tells this program to stand in for rustc.
+/// Names the fault for the program that runs the models.
 const FAULT: &str = "KUMI_SEEDED_FAULT";
 
 /// A model that needs longer to notice has no teeth either.
@@ -36,7 +31,12 @@ struct Tooth {
 }
 
 /// Checks all teeth of a package.
-pub(crate) fn check(ws: &Workspace, package: &Package, models: &[String]) -> Result {
+pub(crate) fn check(
+    ws: &Workspace,
+    package: &Package,
+    program: &Path,
+    models: &[String],
+) -> Result {
     let step = format!("teeth ({})", package.name);
     let fail = |text: String| Failure::new(format!("step `{step}` failed: {text}"));
     let dir = ws.root.join(&package.dir);
@@ -44,61 +44,21 @@ pub(crate) fn check(ws: &Workspace, package: &Package, models: &[String]) -> Res
     let mut sources = Vec::new();
     read_sources(&dir.join("src"), &mut sources)?;
     compare(&teeth, models, &seeded(&sources)).map_err(fail)?;
-    let mut toothless = Vec::new();
-    for fault in teeth.iter().map(|t| &t.fault).collect::<BTreeSet<_>>() {
-        let build = build(ws, package, FOLDER)
-            .env("RUSTFLAGS", FLAGS)
-            .env(FAULT, fault)
-            .env("RUSTC_WORKSPACE_WRAPPER", wrapper(ws, fault)?);
-        let program = executable(build, &step)?;
-        for tooth in teeth.iter().filter(|tooth| tooth.fault == *fault) {
-            let finished = run_one(ws, &program, &tooth.model, LIMIT, &step)?;
-            let (model, ending) = (&tooth.model, finished.ending());
-            if finished.status.is_some() && !finished.succeeded() {
-                println!("fault {fault}: noticed by {model} ({ending})");
-            } else {
-                println!("fault {fault}: NOT noticed by {model} ({ending})");
-                toothless.push(format!("model {model} has no teeth: fault {fault}"));
-            }
+    let toothless = in_parallel(&teeth, |Tooth { fault, model }| {
+        let cmd = one(ws, program, model).env(FAULT, fault);
+        let finished = cmd.within(LIMIT, &step)?;
+        let ending = finished.ending();
+        if finished.status.is_some() && !finished.succeeded() {
+            println!("fault {fault}: noticed by {model} ({ending})");
+            return Ok(None);
         }
-    }
+        println!("fault {fault}: NOT noticed by {model} ({ending})");
+        Ok(Some(format!("model {model} has no teeth: fault {fault}")))
+    })?;
     match toothless.is_empty() {
         true => Ok(()),
         false => Err(fail(toothless.join("; "))),
     }
-}
-
-/// If cargo called us in place of rustc: calls rustc, with the fault seeded.
-pub(crate) fn run_as_rustc_wrapper() -> Option<ExitCode> {
-    let fault = std::env::var(FAULT).ok()?;
-    let mut args = std::env::args_os().skip(1);
-    let status = Command::new(args.next()?)
-        .args(args)
-        .args(["--cfg", &format!("kumi_fault=\"{fault}\"")])
-        .status();
-    let succeeded = status.is_ok_and(|status| status.success());
-    Some(match succeeded {
-        true => ExitCode::SUCCESS,
-        false => ExitCode::FAILURE,
-    })
-}
-
-/// This program under a path that names the fault.
-fn wrapper(ws: &Workspace, fault: &str) -> Result<PathBuf> {
-    let place = || {
-        let this = std::env::current_exe()?;
-        let dir = ws.target_dir.join(FOLDER).join("wrappers").join(fault);
-        fs::create_dir_all(&dir)?;
-        let copy = dir.join("kumi-xtask");
-        if copy.exists() {
-            fs::remove_file(&copy)?;
-        }
-        fs::hard_link(&this, &copy).or_else(|_| fs::copy(&this, &copy).map(drop))?;
-        Ok(copy)
-    };
-    place().map_err(|error: std::io::Error| {
-        Failure::new(format!("cannot place the wrapper of {fault}: {error}"))
-    })
 }
 
 fn parse(text: &str) -> std::result::Result<Vec<Tooth>, String> {
@@ -125,10 +85,10 @@ fn parse(text: &str) -> std::result::Result<Vec<Tooth>, String> {
 fn seeded(sources: &[String]) -> BTreeSet<String> {
     let mut faults = BTreeSet::new();
     for source in sources {
-        for part in source.split("kumi_fault").skip(1) {
-            let value = part.trim_start().strip_prefix('=').map(str::trim_start);
-            let name = value.and_then(|value| value.strip_prefix('"')?.split('"').next());
-            faults.extend(name.map(str::to_owned));
+        for marker in ["fault(\"", "order_unless(\""] {
+            for part in source.split(marker).skip(1) {
+                faults.extend(part.split('"').next().map(str::to_owned));
+            }
         }
     }
     faults
@@ -151,6 +111,11 @@ fn compare(
     for fault in seeded {
         if !teeth.iter().any(|tooth| tooth.fault == *fault) {
             return Err(format!("teeth.txt names no model for the fault `{fault}`"));
+        }
+    }
+    for model in models {
+        if !teeth.iter().any(|tooth| tooth.model == *model) {
+            return Err(format!("teeth.txt names no fault for the model `{model}`"));
         }
     }
     Ok(())
@@ -190,23 +155,25 @@ mod tests {
 
     #[test]
     fn list_models_and_sources_must_agree() {
-        let source = r#"if cfg!(kumi_fault = "relaxed") {} #[cfg(not(kumi_fault="skip"))]"#;
-        let seeded = seeded(&[source.to_owned()]);
-        assert_eq!(seeded.iter().collect::<Vec<_>>(), ["relaxed", "skip"]);
+        let source = r#"if fault("relaxed") {} if !crate::loom::fault("skip") {}"#;
+        let order = r#"order_unless("weak", Ordering::Release)"#;
+        let seeded = seeded(&[source.to_owned(), order.to_owned()]);
+        assert_eq!(
+            seeded.iter().collect::<Vec<_>>(),
+            ["relaxed", "skip", "weak"]
+        );
         let models = ["a".to_owned()];
-        let good = [tooth("relaxed", "a"), tooth("skip", "a")];
-        assert!(compare(&good, &models, &seeded).is_ok());
-        let all_bad = [
-            vec![tooth("relaxed", "a")],
-            vec![tooth("relaxed", "a"), tooth("skip", "b")],
-            vec![
-                tooth("relaxed", "a"),
-                tooth("skip", "a"),
-                tooth("other", "a"),
-            ],
-        ];
-        for bad in all_bad {
+        let good = || ["relaxed", "skip", "weak"].map(|fault| tooth(fault, "a"));
+        assert!(compare(&good(), &models, &seeded).is_ok());
+        assert!(compare(&good()[1..], &models, &seeded).is_err());
+        for more in [tooth("skip", "b"), tooth("other", "a")] {
+            let bad: Vec<_> = good().into_iter().chain([more]).collect();
             assert!(compare(&bad, &models, &seeded).is_err(), "{bad:?}");
         }
+        let models = ["a", "b"].map(str::to_owned);
+        assert!(
+            compare(&good(), &models, &seeded).is_err(),
+            "no fault for b"
+        );
     }
 }

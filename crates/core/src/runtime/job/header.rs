@@ -25,7 +25,7 @@ use std::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
 use super::state::{HostWoken, Notify, State, WakeHost};
 use super::task::{Task, TaskInfo};
 use crate::context::{self, Node, Vars};
-use crate::loom::{self, UnsafeCell};
+use crate::loom::{self, UnsafeCell, fault};
 use crate::report::{Report, report};
 use crate::util::{discard, panic_message};
 
@@ -168,6 +168,7 @@ pub(crate) fn wake(header: NonNull<Header>) {
     match this.state.notify() {
         Notify::Nothing => {}
         Notify::Schedule => schedule(header),
+        Notify::Host if fault("host_is_not_woken") => {}
         Notify::Host => wake_host(this),
     }
 }
@@ -237,7 +238,10 @@ pub(crate) fn register_host(header: &NonNull<Header>, waker: &Waker) {
         }
         if !this.state.unset_host_waker() {
             // Somebody is waking the old waker. Come again, when the slot is free.
-            return waker.wake_by_ref();
+            if !fault("busy_slot_is_left_alone") {
+                waker.wake_by_ref();
+            }
+            return;
         }
     }
     let fresh = Some(waker.clone());

@@ -19,7 +19,7 @@ use std::ptr::{self, NonNull};
 
 use super::Job;
 use super::header::{self, Header};
-use crate::loom::{AtomicPtr, Ordering};
+use crate::loom::{AtomicPtr, Ordering, load_ptr_to_change, order_unless};
 
 /// Reads the link of a job whose right the caller has.
 fn next(header: &NonNull<Header>) -> Option<NonNull<Header>> {
@@ -181,19 +181,16 @@ impl SharedJobQueue {
     /// The queue is closed; the job comes back.
     pub fn push(&self, job: Job) -> Result<bool, Job> {
         let header = job.into_raw();
-        let mut head = self.head.load(Ordering::Relaxed);
+        let mut head = load_ptr_to_change(&self.head);
         loop {
             if head == Self::closed() {
                 return Err(Job::new(header));
             }
             set_next(&header, NonNull::new(head));
-            #[cfg(kumi_fault = "push_relaxed")]
-            let order = Ordering::Relaxed;
             // Release: pairs with the Acquire in `take_all`. Sequentially consistent, because a
             // consumer that sleeps orders "I sleep" before its last look at this pointer, and the
             // pusher orders this push before its look at "does it sleep".
-            #[cfg(not(kumi_fault = "push_relaxed"))]
-            let order = Ordering::SeqCst;
+            let order = order_unless("push_relaxed", Ordering::SeqCst);
             let raw = header.as_ptr();
             match self
                 .head
@@ -210,12 +207,12 @@ impl SharedJobQueue {
         if self.is_empty() {
             return JobQueue::new();
         }
-        let mut head = self.head.load(Ordering::Relaxed);
+        let mut head = load_ptr_to_change(&self.head);
         loop {
             if head == Self::closed() {
                 return JobQueue::new();
             }
-            let order = Ordering::AcqRel;
+            let order = order_unless("take_relaxed", Ordering::AcqRel);
             match self
                 .head
                 .compare_exchange_weak(head, ptr::null_mut(), order, Ordering::Relaxed)

@@ -46,7 +46,7 @@
 
 use std::fmt;
 
-use crate::loom::{AtomicUsize, Ordering};
+use crate::loom::{AtomicUsize, Ordering, fault, load_to_change, order_unless};
 
 /// A job exists, or the runner has to make one again after its poll.
 const NOTIFIED: usize = 1;
@@ -164,11 +164,11 @@ impl State {
     /// The run ended with a pending future.
     #[inline]
     pub(crate) fn stop(&self) -> Stopped {
-        let mut old = self.0.load(Ordering::Relaxed);
+        let mut old = load_to_change(&self.0, Ordering::Relaxed);
         loop {
             debug_assert_eq!(old & (RUNNING | COMPLETE), RUNNING, "{old:#b}");
             let woken = old & NOTIFIED != 0;
-            let last = old < 2 * REF;
+            let last = old < 2 * REF && !fault("stop_forgets_the_last");
             let new = match (woken, last) {
                 (true, _) => old & !RUNNING,
                 // The job goes on to exist, so that what its destructors do schedules nothing.
@@ -191,18 +191,16 @@ impl State {
     /// The output is stored.
     #[inline]
     pub(crate) fn complete(&self) -> Completed {
-        let mut old = self.0.load(Ordering::Relaxed);
+        let mut old = load_to_change(&self.0, Ordering::Relaxed);
         loop {
             debug_assert_eq!(old & COMPLETE, 0, "{old:#b}");
             let mut new = old | COMPLETE;
-            let host_waker = old & (HOST_WAKER | HOST_BUSY) == HOST_WAKER;
+            let busy = old & HOST_BUSY != 0 && !fault("complete_takes_a_busy_waker");
+            let host_waker = old & HOST_WAKER != 0 && !busy;
             if host_waker {
                 new &= !HOST_WAKER;
             }
-            #[cfg(kumi_fault = "complete_relaxed")]
-            let order = Ordering::Relaxed;
-            #[cfg(not(kumi_fault = "complete_relaxed"))]
-            let order = Ordering::AcqRel;
+            let order = order_unless("complete_relaxed", Ordering::AcqRel);
             match self
                 .0
                 .compare_exchange_weak(old, new, order, Ordering::Relaxed)
@@ -222,16 +220,21 @@ impl State {
     /// Wakes; the caller's reference stays.
     #[inline]
     pub(crate) fn notify(&self) -> Notify {
-        let mut old = self.0.load(Ordering::Relaxed);
+        let mut old = load_to_change(&self.0, Ordering::Relaxed);
         loop {
             if old & COMPLETE != 0 {
                 return Notify::Nothing;
             }
-            #[cfg(kumi_fault = "wake_lost_while_running")]
-            if old & RUNNING != 0 {
+            if fault("wake_lost_while_running") && old & RUNNING != 0 {
                 return Notify::Nothing;
             }
-            let idle = old & (NOTIFIED | RUNNING) == 0;
+            if fault("notify_writes_nothing") && old & (NOTIFIED | HOSTED) == NOTIFIED {
+                return Notify::Nothing;
+            }
+            if fault("host_notify_writes_nothing") && old & HOSTED != 0 {
+                return Notify::Host;
+            }
+            let idle = old & (NOTIFIED | RUNNING) == 0 || fault("every_wake_schedules");
             // Also when a job exists already, the word is written: that publishes what the waker
             // did before to the run that is about to start.
             let new = if idle {
@@ -269,7 +272,7 @@ impl State {
 
     /// The poller wants to write the slot of the host's waker; false if somebody is using it.
     pub(crate) fn unset_host_waker(&self) -> bool {
-        let mut old = self.0.load(Ordering::Relaxed);
+        let mut old = load_to_change(&self.0, Ordering::Relaxed);
         while old & HOST_BUSY == 0 {
             let (new, order) = (old & !HOST_WAKER, Ordering::AcqRel);
             match self
@@ -285,9 +288,12 @@ impl State {
 
     /// Somebody wants to wake the host, and has notified.
     pub(crate) fn wake_host(&self) -> WakeHost {
-        let mut old = self.0.load(Ordering::Acquire);
+        let mut old = load_to_change(&self.0, Ordering::Acquire);
         while old & HOST_WAKER != 0 && old & COMPLETE == 0 {
             let busy = old & HOST_BUSY != 0;
+            if busy && fault("busy_host_is_not_woken_again") {
+                return WakeHost::Nothing;
+            }
             let new = if busy {
                 old | HOST_AGAIN
             } else {
@@ -308,7 +314,7 @@ impl State {
 
     /// The host was woken.
     pub(crate) fn host_woken(&self) -> HostWoken {
-        let mut old = self.0.load(Ordering::Relaxed);
+        let mut old = load_to_change(&self.0, Ordering::Relaxed);
         loop {
             debug_assert_ne!(old & HOST_BUSY, 0, "{old:#b}");
             let again = old & HOST_AGAIN != 0;
@@ -323,6 +329,7 @@ impl State {
                 .0
                 .compare_exchange_weak(old, new, order, Ordering::Relaxed)
             {
+                Ok(_) if fault("busy_waker_is_leaked") && complete => return HostWoken::Done,
                 Ok(_) if complete => return HostWoken::Last,
                 Ok(_) if again => return HostWoken::Again,
                 Ok(_) => return HostWoken::Done,
@@ -335,7 +342,8 @@ impl State {
     #[inline]
     pub(crate) fn cancel(&self) -> bool {
         let old = self.0.fetch_or(CANCEL, Ordering::AcqRel);
-        old & (CANCEL | COMPLETE) == 0
+        let first = old & CANCEL == 0 || fault("every_cancel_is_the_first");
+        first && old & COMPLETE == 0
     }
 
     /// Asks for the future to be dropped; true if it was not asked for before and the task is alive.
@@ -375,25 +383,32 @@ impl State {
     /// Hands the filled slot of the join waker to the completer; false if the task has ended.
     #[inline]
     pub(crate) fn set_join_waker(&self) -> bool {
-        self.change_unless_complete(|old| old | JOIN_WAKER)
+        let stored = self.change_unless_complete(|old| old | JOIN_WAKER);
+        stored || fault("join_waker_is_left_behind")
     }
 
     /// Takes the slot of the join waker back from the completer; false if the task has ended.
     #[inline]
     pub(crate) fn unset_join_waker(&self) -> bool {
-        self.change_unless_complete(|old| old & !JOIN_WAKER)
+        fault("join_waker_is_replaced_in_place")
+            || self.change_unless_complete(|old| old & !JOIN_WAKER)
     }
 
     /// The join handle goes, and with it its waker; false if the task has ended, and then the
     /// output is the handle's to drop.
     #[inline]
     pub(crate) fn drop_handle(&self) -> bool {
-        self.change_unless_complete(|old| old & !(HANDLE | JOIN_WAKER))
+        let waker = match fault("handle_leaves_its_waker") {
+            true => 0,
+            false => JOIN_WAKER,
+        };
+        let alive = self.change_unless_complete(|old| old & !(HANDLE | waker));
+        alive || fault("handle_goes_unseen")
     }
 
     #[inline]
     fn change_unless_complete(&self, change: impl Fn(usize) -> usize) -> bool {
-        let mut old = self.0.load(Ordering::Acquire);
+        let mut old = load_to_change(&self.0, Ordering::Acquire);
         loop {
             if old & COMPLETE != 0 {
                 return false;
@@ -412,6 +427,10 @@ impl State {
     /// Counts one more reference.
     #[inline]
     pub(crate) fn add_ref(&self) {
+        if fault("add_ref_in_two_steps") {
+            let old = self.0.load(Ordering::Relaxed);
+            return self.0.store(old + REF, Ordering::Relaxed);
+        }
         let old = self.0.fetch_add(REF, Ordering::Relaxed);
         check_refs(old);
     }
@@ -434,7 +453,13 @@ impl State {
     #[must_use]
     #[inline]
     pub(crate) fn drop_ref(&self) -> bool {
-        let old = self.0.fetch_sub(REF, Ordering::AcqRel);
+        if fault("drop_ref_in_two_steps") {
+            let old = self.0.load(Ordering::Acquire);
+            self.0.store(old - REF, Ordering::Release);
+            return old < 2 * REF;
+        }
+        let order = order_unless("drop_ref_relaxed", Ordering::AcqRel);
+        let old = self.0.fetch_sub(REF, order);
         debug_assert!(old >= REF, "{old:#b}");
         old < 2 * REF
     }
