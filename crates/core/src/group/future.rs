@@ -153,6 +153,7 @@ impl<E: Send + 'static> GroupBuilder<E> {
             body: Some(body),
             value: None,
             node: Some(node),
+            looked_again: false,
             shared,
         }
     }
@@ -180,6 +181,7 @@ pin_project! {
         value: Option<T>,
         // Gone when the group has ended.
         node: Option<Arc<Node>>,
+        looked_again: bool,
         shared: Arc<Shared<E, R>>,
     }
 
@@ -280,6 +282,13 @@ where
             return Poll::Pending;
         }
         let this = self.project();
+        // A cancel from outside that came during this poll may have ended the last child, and the frames
+        // do not know of it yet: the next poll decides what this one would have to guess.
+        let guess = !outer && node.is_told() && this.shared.was_cut();
+        if guess && !std::mem::replace(this.looked_again, true) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         // A panic of a clean-up in the body that ran because of a cancel.
         if let Some(panic) = node.take_panic() {
             this.shared.fail(Failure::Panic(panic), false);

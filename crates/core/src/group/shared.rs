@@ -159,6 +159,11 @@ impl<E, R> Shared<E, R> {
         self.inner.lock().cut = true;
     }
 
+    /// Whether a child was dropped before it had ended by itself.
+    pub(super) fn was_cut(&self) -> bool {
+        self.inner.lock().cut
+    }
+
     /// Whether the group was asked to end by itself.
     pub(super) fn is_requested(&self) -> bool {
         self.node.is_requested()
