@@ -1,5 +1,5 @@
-//! Loom models of what core's threads agree on through atomics: the task cell, the queues of jobs
-//! and the table of live tasks.
+//! Loom models of what core's threads agree on through atomics and locks: the task cell, the queues of
+//! jobs, the table of live tasks, scopes and groups.
 //!
 //! Each test explores every interleaving (within its bound) of a few operations that race in a
 //! running program, and checks what must hold in all of them: nobody misses a wake, a future and an
@@ -11,6 +11,10 @@
 
 #[path = "loom/cancel.rs"]
 mod cancel;
+#[path = "loom/deadline.rs"]
+mod deadline;
+#[path = "loom/group.rs"]
+mod group;
 #[path = "loom/host.rs"]
 mod host;
 #[path = "loom/join.rs"]
@@ -23,6 +27,10 @@ mod refs;
 mod scope;
 #[path = "loom/set.rs"]
 mod set;
+#[path = "loom/shield.rs"]
+mod shield;
+#[path = "loom/start.rs"]
+mod start;
 #[path = "loom/support.rs"]
 mod support;
 #[path = "loom/tasks.rs"]

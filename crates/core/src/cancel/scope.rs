@@ -12,6 +12,7 @@ use pin_project_lite::pin_project;
 use super::clock::{AmbientSleep, ambient_now};
 use super::poll::{Alarms, Ended, ScopeState};
 use crate::context::{self, CancelReason, Node, Wall};
+use crate::loom::fault;
 use crate::util::deadline_after;
 
 /// A part of a task that can be cancelled by itself, at a deadline, or both.
@@ -233,9 +234,11 @@ impl<F: Future> Future for Scoped<F> {
         let this = self.project();
         if let Some(node) = &this.state.node {
             // First the waker, then the look, so that whoever moves the deadline later wakes us.
-            node.register(cx.waker());
-            if node.was_moved() {
-                this.timers.set(node.deadline());
+            if !fault("deadline_looked_at_before_the_waker") {
+                node.register(cx.waker());
+            }
+            if let Some(deadline) = node.take_deadline() {
+                this.timers.set(deadline);
             }
         }
         this.timers.begin();

@@ -20,7 +20,7 @@ use std::time::Instant;
 
 use super::node::{Node, Wall};
 use super::vars::Vars;
-use crate::loom::thread_local;
+use crate::loom::{fault, thread_local};
 use crate::runtime::{AmbientSource, Header, header};
 
 /// How many operations of Kumi's a task may do in one poll; as many as tokio's resources allow.
@@ -495,7 +495,8 @@ pub(crate) fn tie_here(node: &Arc<Node>) {
         let Some(frame) = frame.and_then(Frame::scope) else {
             return node.untie();
         };
-        if node.wants_tie() && !node.is_tied_to(|parent| frame.is_of(parent)) {
+        let is_tied = |parent: &_| frame.is_of(parent) || fault("moved_scope_stays_tied");
+        if node.wants_tie() && !node.is_tied_to(is_tied) {
             let above = frame.node();
             node.tie(&above);
             tie_up(frame, above);

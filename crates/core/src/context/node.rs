@@ -337,14 +337,12 @@ impl Node {
         true
     }
 
-    /// The deadline.
-    pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.inner.lock().deadline
-    }
-
-    /// Whether the deadline was moved since the last look.
-    pub(crate) fn was_moved(&self) -> bool {
-        self.moved.load(Ordering::Relaxed) && self.moved.swap(false, Ordering::AcqRel)
+    /// The deadline, if it was moved since the last look.
+    pub(crate) fn take_deadline(&self) -> Option<Option<Instant>> {
+        let early = fault("deadline_read_before_its_mark").then(|| self.inner.lock().deadline);
+        // First the mark, then the deadline: a move in between is seen now, and once more.
+        let moved = self.moved.load(Ordering::Relaxed) && self.moved.swap(false, Ordering::AcqRel);
+        moved.then(|| early.unwrap_or_else(|| self.inner.lock().deadline))
     }
 
     // ===== the tree =====

@@ -12,6 +12,7 @@ use pin_project_lite::pin_project;
 use super::error::{Failure, GroupError};
 use super::shared::{Handler, Shared, TaskGroup};
 use crate::context::{self, CancelReason, Node, Wall};
+use crate::loom::fault;
 use crate::runtime::Spawn;
 
 /// Runs `body` with a group of tasks on `runtime`, and returns when the body and all children have
@@ -195,8 +196,10 @@ pin_project! {
             let mut this = this.project();
             this.body.set(None);
             if let Some(node) = this.node.take() {
-                node.request(CancelReason::Requested);
-                this.shared.cancel_children();
+                if !fault("dropped_group_leaves_its_children") {
+                    node.request(CancelReason::Requested);
+                    this.shared.cancel_children();
+                }
                 this.shared.try_close();
                 node.end();
                 this.shared.unregister();
@@ -285,7 +288,7 @@ where
         // A cancel from outside that came during this poll may have ended the last child, and the frames
         // do not know of it yet: the next poll decides what this one would have to guess.
         let guess = !outer && node.is_told() && this.shared.was_cut();
-        if guess && !std::mem::replace(this.looked_again, true) {
+        if guess && !std::mem::replace(this.looked_again, true) && !fault("group_looks_once") {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }

@@ -15,7 +15,7 @@ use super::child::{ChildBuilder, ChildFuture, ChildHandle, Link, Member};
 use super::error::{CLOSED, Closed, Failure, GroupError};
 use super::start::{Start, Started};
 use crate::context::{CancelReason, Members, Node, report_panic};
-use crate::loom::{AtomicWaker, Mutex};
+use crate::loom::{AtomicWaker, Mutex, fault};
 use crate::report::{Report, report};
 use crate::runtime::{AnyRuntime, Header, Job, Spawn, Task, TaskInfo};
 use crate::task::allocate;
@@ -208,6 +208,9 @@ impl<E, R> Shared<E, R> {
         let lost = {
             let mut inner = self.inner.lock();
             match failure {
+                Failure::Error(_) if fault("second_error_is_lost") && !inner.errors.is_empty() => {
+                    None
+                }
                 Failure::Error(error) => {
                     inner.errors.push(error);
                     None
@@ -243,7 +246,12 @@ impl<E: Send + 'static, R: Spawn> Shared<E, R> {
             if inner.closed {
                 return Err(future);
             }
-            *inner.count(background) += 1;
+            if !fault("spawn_counts_its_child_late") {
+                *inner.count(background) += 1;
+            }
+        }
+        if fault("spawn_counts_its_child_late") {
+            *self.inner.lock().count(background) += 1;
         }
         let member = Member {
             group: Arc::clone(self),
@@ -251,6 +259,8 @@ impl<E: Send + 'static, R: Spawn> Shared<E, R> {
         };
         let (job, header) = allocate(member, info, future);
         let task = job.task();
+        let early = fault("spawn_looks_before_it_lists")
+            .then(|| self.inner.lock().cancelled || self.node.is_told());
         let (now, cancelled) = {
             let mut inner = self.inner.lock();
             // Listed first, then the look: whoever cancels afterwards finds the child.
@@ -258,7 +268,7 @@ impl<E: Send + 'static, R: Spawn> Shared<E, R> {
             let place = entry.key().try_into();
             task.set_place(place.expect("a group has room for four thousand million children"));
             entry.insert(task);
-            let cancelled = inner.cancelled || self.node.is_told();
+            let cancelled = early.unwrap_or(inner.cancelled || self.node.is_told());
             if cancelled || inner.in_flight < self.limit {
                 inner.in_flight += 1;
                 (Some(job), cancelled)
@@ -297,7 +307,7 @@ impl<E: Send + 'static, R: Spawn> Shared<E, R> {
             }
             self.runtime.spawn_job(job);
         }
-        if wake {
+        if wake && !fault("last_child_wakes_nobody") {
             self.waker.wake();
         }
     }

@@ -4,13 +4,13 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Waker};
 
 use kumi_core::runtime::Job;
 use loom::sync::atomic::{AtomicBool, Ordering};
 use loom::thread;
 
-use crate::support::{Hand, assert_cancelled, check, check_three, joined, lost, spawn};
+use crate::support::{Hand, Signal, assert_cancelled, check, check_three, joined, lost, spawn};
 
 /// The host's side: polls the job when its waker was woken.
 struct Host {
@@ -18,22 +18,9 @@ struct Host {
     signal: Arc<Signal>,
 }
 
-struct Signal(AtomicBool);
-
-impl Wake for Signal {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        // A swap: loom lets a plain store be followed by a value that was swapped in before it.
-        self.0.swap(true, Ordering::AcqRel);
-    }
-}
-
 impl Host {
     fn new(job: Job) -> Self {
-        let signal = Arc::new(Signal(AtomicBool::new(false)));
+        let signal = Arc::new(Signal::new(false));
         Self { job, signal }
     }
 
@@ -44,13 +31,13 @@ impl Host {
 
     /// Polls with another waker from now on, as a host does that moves a task.
     fn change_waker(&mut self) -> Arc<Signal> {
-        let fresh = Arc::new(Signal(AtomicBool::new(false)));
+        let fresh = Arc::new(Signal::new(false));
         std::mem::replace(&mut self.signal, fresh)
     }
 
     /// Polls for as long as there are wakes, then gives the job back. The wakers are the host's only.
     fn finish(mut self) {
-        while self.signal.0.swap(false, Ordering::AcqRel) {
+        while self.signal.take() {
             if self.poll().is_ready() {
                 break;
             }
@@ -208,7 +195,7 @@ fn cancel_beside_a_wake_and_a_poll() {
             thread::spawn(move || waking.wake()),
             thread::spawn(move || assert!(cancelling.cancel())),
         ];
-        if host.signal.0.swap(false, Ordering::AcqRel) {
+        if host.signal.take() {
             let _ = host.poll();
         }
         for thread in threads {

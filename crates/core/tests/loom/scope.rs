@@ -179,3 +179,84 @@ fn the_last_region_ends_elsewhere() {
         thread.join().unwrap();
     });
 }
+
+/// The last handle of a task goes, which cancels it, while a region in it is alive and the task runs to
+/// its end elsewhere: one clean-up, to its end.
+#[test]
+fn the_drop_of_a_handle_beside_a_region_that_ends() {
+    check_three(|| {
+        let hand = Hand::new();
+        let cleaned = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let count = std::sync::Arc::clone(&cleaned);
+        let handle = hand.spawn(async move {
+            finally(yield_now(), async {
+                yield_now().await;
+                count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            })
+            .await;
+        });
+        let task = handle.task();
+        // The region is alive now, and the job is queued again.
+        hand.run(hand.job());
+        let runner = hand.clone();
+        let thread = thread::spawn(move || runner.run_all());
+        drop(handle);
+        thread.join().unwrap();
+        hand.run_all();
+        assert!(task.is_finished());
+        assert_eq!(cleaned.load(std::sync::atomic::Ordering::Relaxed), 1);
+        drop(task);
+        hand.assert_empty();
+    });
+}
+
+/// A child scope ends by itself, and with it what ties it, beside a cancel of the scope around it, in
+/// which another region begins after it: whatever began cleans up, and nothing is waited for twice.
+#[test]
+fn cancel_beside_the_end_of_a_child_scope() {
+    check_three(|| {
+        let (outer, inner) = (CancelScope::new(), CancelScope::new());
+        let (cancel, _inner) = (outer.handle(), inner.handle());
+        let thread = thread::spawn(move || cancel.cancel());
+        let cleaned = [Cell::new(0), Cell::new(0)];
+        let clean = |place: usize| {
+            let count = &cleaned[place];
+            async move {
+                yield_now().await;
+                count.set(count.get() + 1);
+            }
+        };
+        let ended = block_on(outer.run(async {
+            inner.run(finally(yield_now(), clean(0))).await.ok();
+            finally(pending::<()>(), clean(1)).await;
+        }));
+        assert!(ended.is_err());
+        assert!(thread.join().unwrap());
+        assert_eq!(cleaned[0].get(), 1);
+        assert!(cleaned[1].get() <= 1);
+    });
+}
+
+/// A region moves to another scope beside a cancel of the one it was in: from then on it belongs to
+/// the new one, which waits for its clean-up.
+#[test]
+fn cancel_beside_a_region_that_moves() {
+    check_three(|| {
+        let (old, new) = (CancelScope::new(), CancelScope::new());
+        let (cancel_old, cancel_new) = (old.handle(), new.handle());
+        let cleaned = Cell::new(0);
+        let mut region = Box::pin(finally(pending::<()>(), async {
+            yield_now().await;
+            cleaned.set(cleaned.get() + 1);
+        }));
+        let thread = thread::spawn(move || cancel_old.cancel());
+        let moved = block_on(old.run(async {
+            crate::support::poll_once(region.as_mut());
+        }));
+        assert_eq!(moved, Ok(()), "the value wins");
+        cancel_new.cancel();
+        assert!(block_on(new.run(region)).is_err());
+        assert_eq!(cleaned.get(), 1);
+        thread.join().unwrap();
+    });
+}

@@ -6,7 +6,7 @@
 //! loom does not see: that keeps the models small, and adds no ordering that core does not provide.
 
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
@@ -17,6 +17,9 @@ use kumi_core::task::{JoinError, JoinHandle, SpawnExt};
 
 /// How many tasks were reported lost since the execution began.
 static LOST: AtomicUsize = AtomicUsize::new(0);
+
+/// How many errors were reported because nobody took them.
+static NOT_TAKEN: AtomicUsize = AtomicUsize::new(0);
 
 #[allow(
     clippy::disallowed_methods,
@@ -44,6 +47,9 @@ fn explore(preemptions: Option<usize>, model: impl Fn() + Send + Sync + 'static)
         Report::TaskLost { .. } => {
             LOST.fetch_add(1, Ordering::Relaxed);
         }
+        Report::ErrorNotTaken { .. } => {
+            NOT_TAKEN.fetch_add(1, Ordering::Relaxed);
+        }
         // Also how a panic of loom's own shows when core contains it.
         other => {
             eprintln!("no model expects this: {other}");
@@ -54,6 +60,7 @@ fn explore(preemptions: Option<usize>, model: impl Fn() + Send + Sync + 'static)
     builder.preemption_bound = builder.preemption_bound.or(preemptions);
     builder.check(move || {
         LOST.store(0, Ordering::Relaxed);
+        NOT_TAKEN.store(0, Ordering::Relaxed);
         model();
     });
     report::reset_hook();
@@ -62,6 +69,61 @@ fn explore(preemptions: Option<usize>, model: impl Fn() + Send + Sync + 'static)
 /// How many tasks were reported lost in this execution.
 pub(crate) fn lost() -> usize {
     LOST.load(Ordering::Relaxed)
+}
+
+/// How many errors were reported in this execution because nobody took them.
+pub(crate) fn not_taken() -> usize {
+    NOT_TAKEN.load(Ordering::Relaxed)
+}
+
+/// Polls `future` as often as it is woken, and runs the jobs of `hand`, until the future is ready.
+///
+/// If that never comes, the model has too many branches for loom.
+pub(crate) fn drive<F: Future>(hand: &Hand, future: F) -> F::Output {
+    let signal = Arc::new(Signal::new(true));
+    let waker = Waker::from(Arc::clone(&signal));
+    let mut future = pin!(future);
+    loop {
+        if signal.take() {
+            let poll = future.as_mut().poll(&mut Context::from_waker(&waker));
+            if let Poll::Ready(output) = poll {
+                return output;
+            }
+        }
+        hand.run_all();
+        loom::thread::yield_now();
+    }
+}
+
+/// Polls `future` once; it is pending.
+pub(crate) fn poll_once<F: Future + ?Sized>(future: Pin<&mut F>) {
+    let poll = future.poll(&mut Context::from_waker(Waker::noop()));
+    assert!(poll.is_pending(), "ready too early");
+}
+
+/// A waker that sets a flag, which loom sees.
+pub(crate) struct Signal(loom::sync::atomic::AtomicBool);
+
+impl Signal {
+    pub(crate) fn new(set: bool) -> Self {
+        Self(loom::sync::atomic::AtomicBool::new(set))
+    }
+
+    /// Whether it was woken since the last look.
+    pub(crate) fn take(&self) -> bool {
+        self.0.swap(false, Ordering::AcqRel)
+    }
+}
+
+impl Wake for Signal {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        // A swap: loom lets a plain store be followed by a value that was swapped in before it.
+        self.0.swap(true, Ordering::AcqRel);
+    }
 }
 
 /// A backend that runs its jobs when it is told to.
@@ -115,6 +177,13 @@ impl Hand {
         let jobs = self.inner.queue.take_all();
         assert_eq!(jobs.len(), 1);
         jobs.pop().unwrap()
+    }
+
+    /// The only two jobs in the queue.
+    pub(crate) fn two_jobs(&self) -> [Job; 2] {
+        let jobs = self.inner.queue.take_all();
+        assert_eq!(jobs.len(), 2);
+        [(); 2].map(|()| jobs.pop().unwrap())
     }
 
     pub(crate) fn has_jobs(&self) -> bool {

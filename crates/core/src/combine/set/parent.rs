@@ -10,7 +10,7 @@ use std::task::Waker;
 use super::block::{
     AGAIN, BUSY, BlockRef, CLOSED, FLAGS, Header, POLLED, SHIFT, Slot, Slots, header,
 };
-use crate::loom::{Ordering, assert_unlocked};
+use crate::loom::{Ordering, assert_unlocked, fault};
 use crate::util::discard;
 
 /// Puts the child of `slot` into the inbox, if it is not there.
@@ -25,7 +25,7 @@ pub(super) fn push(slots: Slots, child: NonNull<Slot>) {
     let inbox = &header(slots).inbox;
     let mut old = inbox.load(Ordering::Relaxed);
     let wakes = loop {
-        if old & CLOSED != 0 && !cfg!(kumi_fault = "closed_is_ignored") {
+        if old & CLOSED != 0 && !fault("closed_is_ignored") {
             return;
         }
         child.link.store((old >> SHIFT) as u32, Ordering::Relaxed);
@@ -38,7 +38,7 @@ pub(super) fn push(slots: Slots, child: NonNull<Slot>) {
         let new = (child.index as usize + 1) << SHIFT | old & FLAGS | flag;
         // Release: the link; pairs with the Acquire in `Turn::drain`. Acquire: the parent's waker, if
         // this one becomes busy; pairs with the Release of `leave` and `Turn::register`.
-        let order = match cfg!(kumi_fault = "inbox_relaxed") {
+        let order = match fault("inbox_relaxed") {
             true => Ordering::Relaxed,
             false => Ordering::AcqRel,
         };
@@ -83,7 +83,7 @@ fn leave(slots: Slots) -> bool {
     let this = header(slots);
     let mut old = this.inbox.load(Ordering::Relaxed);
     loop {
-        let again = old & (AGAIN | CLOSED) == AGAIN && !cfg!(kumi_fault = "again_forgotten");
+        let again = old & (AGAIN | CLOSED) == AGAIN && !fault("again_forgotten");
         let new = match again {
             true => old & !AGAIN,
             false => old & !(AGAIN | BUSY),
@@ -141,7 +141,7 @@ impl BlockRef {
         let this = header(self.0);
         // Acquire: the last one who was busy has read the old one; pairs with `leave`.
         let before = this.inbox.fetch_or(BUSY, Ordering::AcqRel);
-        if before & BUSY != 0 && !cfg!(kumi_fault = "parent_changed_while_read") {
+        if before & BUSY != 0 && !fault("parent_changed_while_read") {
             // Somebody is waking the old one. Come again, when he has done.
             waker.wake_by_ref();
             return Some(fresh);

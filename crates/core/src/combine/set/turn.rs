@@ -8,7 +8,7 @@ use std::mem::{self, ManuallyDrop};
 use std::ptr::NonNull;
 
 use super::block::{BlockRef, END, FLAGS, Header, IDLE, POLLED, SHIFT, Slot, Slots, header, slot};
-use crate::loom::{Ordering, UnsafeCell};
+use crate::loom::{Ordering, UnsafeCell, fault};
 
 /// The right to the queue of the set: of the thread that polls it, while it polls it.
 pub(super) struct Turn<'a> {
@@ -169,7 +169,7 @@ impl<'a> Turn<'a> {
                 continue;
             }
             // Acquire: what was written before all wakes up to now; pairs with `push`.
-            match cfg!(kumi_fault = "claim_cleared_blindly") {
+            match fault("claim_cleared_blindly") {
                 true => slot.claimed.store(false, Ordering::Relaxed),
                 false => drop(slot.claimed.swap(false, Ordering::AcqRel)),
             }
@@ -219,7 +219,7 @@ impl Turn<'_> {
         // Release and Acquire: it stands between the pushes, like `drain`.
         mem::take(&mut self.polled)
             && self.header().inbox.fetch_and(!POLLED, Ordering::AcqRel) >> SHIFT != 0
-            && !cfg!(kumi_fault = "poll_ends_without_a_look")
+            && !fault("poll_ends_without_a_look")
     }
 }
 
