@@ -35,7 +35,7 @@ fn the_last_child_ends_beside_a_poll() {
     check_three(|| {
         let hand = Hand::new();
         let (handle, mut run) = group(&hand, async |group| {
-            let _ = group.spawn(async { Ok(()) });
+            drop(group.spawn(async { Ok(()) }));
             Ok(7)
         });
         poll_once(run.as_mut());
@@ -58,10 +58,10 @@ fn two_children_fail() {
         let counts = [Arc::clone(&failed), Arc::clone(&failed)];
         let (handle, mut run) = group(&hand, async |group| {
             for count in counts {
-                let _ = group.spawn(async move {
+                drop(group.spawn(async move {
                     count.fetch_add(1, Ordering::Relaxed);
                     Err::<(), _>("failed")
-                });
+                }));
             }
             Ok(7)
         });
@@ -141,7 +141,7 @@ fn the_drop_beside_the_end_of_a_child() {
     check_three(|| {
         let hand = Hand::new();
         let (handle, mut run) = group(&hand, async |group| {
-            let _ = group.spawn(pending::<Result<(), _>>());
+            drop(group.spawn(pending::<Result<(), _>>()));
             Ok(7)
         });
         poll_once(run.as_mut());
@@ -165,7 +165,7 @@ fn a_cancel_from_outside_ends_the_last_child() {
         let scope = CancelScope::new();
         let cancel = scope.handle();
         let (handle, run) = group(&hand, async |group| {
-            let _ = group.spawn(pending::<Result<(), _>>());
+            drop(group.spawn(pending::<Result<(), _>>()));
             Ok(7)
         });
         let mut run = Box::pin(scope.run(run));

@@ -157,6 +157,10 @@ fn the_last_region_ends_elsewhere() {
     check_three(|| {
         let scope = CancelScope::new();
         let handle = scope.handle();
+        #[allow(
+            clippy::disallowed_methods,
+            reason = "a lock of the test, which no model is to see"
+        )]
         let region = std::sync::Mutex::new(Some(Box::pin(uncancellable(pending::<()>()))));
         let mut future = pin!(scope.run(async {
             poll_fn(|cx| {

@@ -60,7 +60,8 @@ fn ready_beside_a_cancel() {
                 ready.ready(value);
                 pending().await
             };
-            Ok(drop(group.start(child).await))
+            drop(group.start(child).await);
+            Ok(())
         })));
         poll_once(run.as_mut());
         let (job, runner) = (hand.job(), hand.clone());
