@@ -291,6 +291,7 @@ pub async fn one_wake_for_all<R: Runtime>(rt: R) {
 
 /// It is `Send` if its children are, also inside of generic code, and across `spawn`.
 pub async fn is_send<R: Runtime>(rt: R) {
+    #[allow(clippy::manual_async_fn, reason = "the bound `Send` is what is tested")]
     fn all<R: Runtime, F>(rt: R, children: Vec<F>) -> impl Future<Output = Vec<F::Output>> + Send
     where
         F: Future<Output: Send + 'static> + Send + 'static,

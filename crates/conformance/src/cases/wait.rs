@@ -95,7 +95,7 @@ pub async fn of_nothing<R: Runtime>(_: R) {
 /// A time limit returns what there is, and ends no member.
 pub async fn a_timeout_ends_no_member<R: Runtime>(_: R) {
     let hand = Manual::new();
-    let members = vec![Manual::<u8>::new(), hand.clone()];
+    let members = [Manual::<u8>::new(), hand.clone()];
     let futures = members.iter().map(Manual::future);
     hand.finish(7);
     let limit = Duration::from_millis(1);

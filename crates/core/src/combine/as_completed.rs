@@ -140,6 +140,10 @@ impl<S: Source, B: Bound<S>> AsCompleted<S, B> {
     /// # Cancel safety
     ///
     /// Nothing is lost when it is dropped.
+    #[allow(
+        clippy::should_implement_trait,
+        reason = "a stream's `next`, as every crate of combinators names it"
+    )]
     pub fn next(&mut self) -> Next<'_, Self> {
         Next(self)
     }
@@ -268,6 +272,10 @@ impl<S: Source, B: Bound<S>> Indexed<S, B> {
     /// # Cancel safety
     ///
     /// Nothing is lost when it is dropped.
+    #[allow(
+        clippy::should_implement_trait,
+        reason = "a stream's `next`, as every crate of combinators names it"
+    )]
     pub fn next(&mut self) -> Next<'_, Self> {
         Next(self)
     }

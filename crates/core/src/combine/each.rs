@@ -229,7 +229,8 @@ where
         }
         let ended = ready!(this.each.poll_body(cx, &mut None));
         *this.over = true;
-        Poll::Ready(ended.unwrap_or_default())
+        ended.unwrap_or_default();
+        Poll::Ready(())
     }
 }
 

@@ -138,6 +138,9 @@ pub trait Unbegun {
     fn into_source(self) -> Self::Source;
 }
 
+/// What the policy of a body takes for a decision.
+type StopOf<B> = <WithLimit<B> as Body>::Stop;
+
 /// What [`Gather::limit`] and [`TryGather::limit`] make of a body.
 type WithLimit<B> = Limited<<B as Unbegun>::Source, <B as Unbegun>::Shape, <B as Unbegun>::Policy>;
 
@@ -184,10 +187,7 @@ impl<B: Body> TryGather<B, B::Stop> {
     ///
     /// If `limit` is zero: nothing would ever run. If it was polled before.
     #[track_caller]
-    pub fn limit(
-        self,
-        limit: usize,
-    ) -> TryGather<WithLimit<B>, <B::Policy as Policy<Output<B::Source>>>::Stop>
+    pub fn limit(self, limit: usize) -> TryGather<WithLimit<B>, StopOf<B>>
     where
         B: Unbegun,
     {

@@ -42,6 +42,9 @@ enum Stage<C, H, S, R> {
     Over,
 }
 
+/// What the children of a crew share.
+type Family<P, C, R> = Arc<Shared<<C as Crew<P>>::Stop, <C as Crew<P>>::Handles, R>>;
+
 // The futures are moved into their tasks before they are polled.
 impl<P, C, H, S, R> Unpin for Spawned<P, C, H, S, R> {}
 
@@ -59,7 +62,7 @@ impl<P: Named, C: Crew<P>, R: Spawn> SpawnedOf<P, C, R> {
     }
 
     /// The children, who are spawned if they have not been; none if there will never be any.
-    fn family(&mut self) -> Option<&Arc<Shared<C::Stop, C::Handles, R>>> {
+    fn family(&mut self) -> Option<&Family<P, C, R>> {
         if let Stage::New { .. } | Stage::Over = self.stage {
             if context::is_cancelled() {
                 // The scope around it drops it.

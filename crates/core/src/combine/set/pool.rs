@@ -49,13 +49,16 @@ pin_project! {
     }
 }
 
+/// A row of places.
+type Row<F> = Box<[Option<Child<F>>]>;
+
 /// Children from a source `S`, so many at a time.
 pub(in crate::combine) struct Pool<S: Source> {
     source: S,
     /// All of a source that does not know how many it has, and has no limit.
     collected: Option<vec::IntoIter<S::Child>>,
     /// None before the first poll.
-    places: Option<Pin<Box<[Option<Child<S::Child>>]>>>,
+    places: Option<Pin<Row<S::Child>>>,
     block: Option<BlockRef>,
     /// Those that were in use, and are free again.
     free: Vec<u32>,
