@@ -8,6 +8,10 @@
 //!    runs.
 //! 3. `outer` is null, or points to a frame that was the current one when this frame was made and
 //!    entered on the same thread, so it lives as long as this frame is current (1).
+//!
+//! They rest on calls of one thread that end in the reverse of the order in which they began. Libraries
+//! that switch stacks in the middle of a poll (stackful coroutines) break that, as for everything that
+//! a thread-local points to on the stack; code in them must not leave a poll of Kumi's suspended.
 #![allow(
     unsafe_code,
     reason = "pointers to frames on the stack; see the invariants"
