@@ -1,5 +1,5 @@
 //! Two causes at once: every combination of two nested scopes, of what runs in the inner one, and of
-//! when each of them is to end, against an [`oracle`] that knows only the rules.
+//! when each of them is to end, against an `oracle` that knows only the rules.
 //!
 //! A cancel is never swallowed by a scope that was not its target, never delivered twice, never lost;
 //! a value wins over it; of two that are due together the outer one reports, and the code between

@@ -1,26 +1,4 @@
 //! Outputs as they come: [`as_completed`], a stream; and its forms in which a loop over it cannot stall.
-//!
-//! # A stream that waits stalls its futures
-//!
-//! The futures of a stream make progress only while the stream is polled. In
-//!
-//! ```text
-//! while let Some(page) = pages.next().await {
-//!     save(page).await;          // meanwhile nobody polls the other pages
-//! }
-//! ```
-//!
-//! all others stand still while `save` waits. Mostly that costs time: connections run into their time
-//! limits (futures-rs issue 2387). If `save` waits for something that one of them holds, such as a lock
-//! or a permit, it is a deadlock (Oxide's RFD 609, "futurelock"); `buffered` and
-//! `FuturesUnordered` have it, and so has every stream of this kind. In a scope that is cancelled
-//! the same holds for regions in them: their clean-up waits until the stream is polled again.
-//!
-//! - [`for_each`](AsCompleted::for_each) and [`try_for_each`](AsCompleted::try_for_each) poll the futures
-//!   *while* the body of the loop runs. They cannot stall.
-//! - Tasks run by themselves: `as_completed` over `JoinHandle`s cannot stall either.
-//!
-//! The stream is for bodies that do not wait.
 
 use std::fmt;
 use std::future::Future;
@@ -42,8 +20,29 @@ use crate::context;
 /// `as_completed`, as an async iterator.)
 ///
 /// Only those futures are polled that were woken, in the order of the wakes, and each is dropped as
-/// soon as it is ready. They make progress only while this is polled: the docs of
-/// [the module](self) say what to do when the body of the loop waits.
+/// soon as it is ready. They make progress only while this is polled.
+///
+/// # A stream that waits stalls its futures
+///
+/// The futures of a stream make progress only while the stream is polled. In
+///
+/// ```text
+/// while let Some(page) = pages.next().await {
+///     save(page).await;          // meanwhile nobody polls the other pages
+/// }
+/// ```
+///
+/// all others stand still while `save` waits. Mostly that costs time: connections run into their time
+/// limits (futures-rs issue 2387). If `save` waits for something that one of them holds, such as a lock
+/// or a permit, it is a deadlock (Oxide's RFD 609, "futurelock"); `buffered` and
+/// `FuturesUnordered` have it, and so has every stream of this kind. In a scope that is cancelled
+/// the same holds for regions in them: their clean-up waits until the stream is polled again.
+///
+/// - [`for_each`](AsCompleted::for_each) and [`try_for_each`](AsCompleted::try_for_each) poll the futures
+///   *while* the body of the loop runs. They cannot stall.
+/// - Tasks run by themselves: `as_completed` over `JoinHandle`s cannot stall either.
+///
+/// The stream is for bodies that do not wait.
 ///
 /// # Cancel safety
 ///

@@ -47,7 +47,7 @@ pub(super) fn push(slots: Slots, child: NonNull<Slot>) {
             Err(now) => old = now,
         }
     };
-    if wakes {
+    if wakes && !fault("push_wakes_nobody") {
         wake_parent(slots);
     }
 }
