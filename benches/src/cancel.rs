@@ -140,7 +140,10 @@ pub(crate) fn groups(children: usize) -> io::Result<Vec<Competitor>> {
     ])
 }
 
-fn join_set(runtime: tokio::runtime::Runtime, children: usize) -> impl FnMut() + 'static {
+pub(crate) fn join_set(
+    runtime: tokio::runtime::Runtime,
+    children: usize,
+) -> impl FnMut() + 'static {
     move || {
         let sum = runtime.block_on(async {
             let mut set = tokio::task::JoinSet::new();

@@ -16,7 +16,7 @@ use crate::measure::Competitor;
 
 pub(crate) const TOKIO: &str = "tokio, current thread";
 pub(crate) const TOKIO_2: &str = "tokio, 2 workers";
-const SMOL: &str = "smol, 1 thread";
+pub(crate) const SMOL: &str = "smol, 1 thread";
 const SMOL_LOCAL: &str = "smol, LocalExecutor";
 
 pub(crate) fn competitor(
@@ -155,7 +155,7 @@ fn tokio_spawn(runtime: tokio::runtime::Runtime, tasks: usize) -> impl FnMut() +
     }
 }
 
-fn smol_spawn(tasks: usize) -> impl FnMut() + 'static {
+pub(crate) fn smol_spawn(tasks: usize) -> impl FnMut() + 'static {
     let executor = Arc::new(Executor::new());
     move || {
         let sum = async_io::block_on(executor.run(async {

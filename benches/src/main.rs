@@ -9,6 +9,7 @@ mod cancel;
 mod combine;
 mod competitors;
 mod measure;
+mod spawned;
 
 use clap::Parser;
 use measure::{Competitor, Settings};
@@ -85,6 +86,13 @@ fn main() -> std::io::Result<()> {
             name: name.to_owned(),
             units: children,
             competitors: cancel::groups(children)?,
+        });
+    }
+    for (name, children) in [("spawned gather 1 000", 1_000), ("spawned gather 10", 10)] {
+        scenarios.push(Scenario {
+            name: name.to_owned(),
+            units: children,
+            competitors: spawned::gathers(children)?,
         });
     }
     for (name, children) in [

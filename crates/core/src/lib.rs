@@ -5,6 +5,7 @@
 //! | write a library for any runtime | [`runtime::Runtime`], [`task::SpawnExt`] |
 //! | write a backend | the clauses in [`runtime`] |
 //! | know what cancel, join and drop mean | [`task`] |
+//! | run futures together, in place or as tasks | [`combine`], [`spawned`] |
 //! | use sockets on any runtime | [`net`] |
 //! | write an application | the crate `kumi`, which chooses a backend and adds ambient functions |
 //!

@@ -49,6 +49,7 @@
 //! | clean up, with awaits, when cancelled | [`finally`], [`on_cancel`], [`bracket`], [`ExitStack`] |
 //! | keep a part from being cut | [`uncancellable`] |
 //! | start tasks that end before you go on | [`task_group`], [`task_group_with`], [`scope`] |
+//! | run futures as tasks, in parallel, and have their outputs | [`spawned`], [`Combine`] |
 //! | start work that outlives its awaiter | [`shield`], [`try_shield`] |
 //! | pass values down to child tasks | [`task_local!`] |
 //! | use the network | [`net`] |
@@ -79,6 +80,7 @@ pub mod cancellation;
 #[cfg(unix)]
 pub mod net;
 mod run;
+pub mod spawned;
 pub mod sync;
 #[doc(hidden)]
 pub mod testing;
@@ -101,6 +103,7 @@ pub use kumi_core::group::{
 };
 pub use kumi_core::report;
 pub use kumi_core::run::{Interrupted, Runner};
+pub use kumi_core::spawned::{Combine, SpawnedError};
 pub use kumi_core::task::{
     JoinError, JoinHandle, Shield, Task, TaskId, TaskInfo, TryShield, current_task,
 };

@@ -12,7 +12,7 @@ use kumi_core::runtime::Runtime;
 use kumi_core::spawned::{Combine, SpawnedError};
 use kumi_core::task::{JoinError, SpawnExt};
 
-use crate::probe::{Gate, poll_once, token, turns};
+use crate::probe::{Gate, both, poll_once, token, turns};
 
 pub(super) type Fails = &'static str;
 
@@ -278,7 +278,13 @@ pub async fn ten_thousand<R: Runtime>(rt: R) {
 
 /// The one who awaits is polled when the last child has ended, and not for each of them.
 pub async fn one_wake_for_all<R: Runtime>(rt: R) {
-    let mut gather = rt.gather((0..100).map(|_| yield_now()));
+    // Each ends in another turn.
+    let child = |number: usize| async move {
+        for _ in 0..number {
+            yield_now().await;
+        }
+    };
+    let mut gather = rt.gather((0..100).map(child));
     let mut polls = 0;
     std::future::poll_fn(|cx| {
         polls += 1;
@@ -303,7 +309,8 @@ pub async fn is_send<R: Runtime>(rt: R) {
         let texts = all(own.clone(), vec![child()]).await;
         let won = own.race((child(), async { "a text" })).await;
         let [tried] = own.try_gather([async { Ok::<_, Fails>("a text") }]).await?;
-        let first = own.race_ok([ready(Err::<(), Fails>("no"))]).await;
+        let lost = own.race_ok([ready(Err::<(), Fails>("no"))]);
+        let (first, _) = both(lost, own.try_gather((ready(Err::<(), _>("no")),))).await;
         assert_eq!((texts[0], won, tried), ("a text", Ok("a text"), "a text"));
         assert!(first.is_err());
         Ok::<_, SpawnedError<Fails>>(())

@@ -166,14 +166,13 @@ pub async fn values_in_spite_of_a_cancel<R: Runtime>(rt: R) {
 
 /// In a scope that is being cancelled it does not begin.
 pub async fn does_not_begin_in_a_cancelled_scope<R: Runtime>(rt: R) {
-    let begun = Arc::<AtomicBool>::default();
-    let told = Arc::clone(&begun);
+    let (held, witness) = token();
     let scope = CancelScope::new();
     scope.handle().cancel();
-    let child = async move { told.store(true, Ordering::SeqCst) };
+    let child = hold(held, ready(1));
     assert!(scope.run(rt.gather([child])).await.is_err());
-    turns(&rt, 3).await;
-    assert!(!begun.load(Ordering::SeqCst));
+    // It was dropped here, and not inside of a task of its own.
+    assert_eq!(witness.only().task, None);
 }
 
 /// Nothing is spawned before the first poll.
@@ -246,7 +245,11 @@ pub async fn moved_to_another_task<R: Runtime>(rt: R) {
     let parked = Parked::default();
     let parks = parked.clone().child::<u8, R>(rt.clone());
     let mut race = rt.race([parks]);
-    assert!(poll_once(&mut race).await.is_pending());
+    let first = rt.spawn(async move {
+        assert!(poll_once(&mut race).await.is_pending());
+        race
+    });
+    let race = first.await.unwrap();
     until(|| parked.has_begun()).await;
     let task = rt.spawn(race);
     turns(&rt, 3).await;

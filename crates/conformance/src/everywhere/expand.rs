@@ -105,6 +105,16 @@ macro_rules! everywhere_suite {
                 dropped_by_a_foreign_select: 5 (Everywhere::may_lose),
                 a_crowd: 6,
             }
+            spawned {
+                gathered: 8,
+                a_tuple: 10,
+                one_fails: 9,
+                raced: 9,
+                raced_for_a_success: 9,
+                one_panics: 7 (panics),
+                one_is_cancelled: 8,
+                in_each_other: 11,
+            }
         }
     };
 }

@@ -9,6 +9,7 @@ pub mod combine;
 pub mod groups;
 pub mod regions;
 pub mod scopes;
+pub mod spawned;
 pub mod tasks;
 
 use std::future::{Future, poll_fn};

@@ -19,36 +19,51 @@ use crate::runtime::Spawn;
 ///
 /// It spawns its children when it is first polled; in a scope that is being cancelled it does not begin.
 ///
-/// `C` are the futures, `H` and `S` their [handles](Crew::Handles) and their [decision](Crew::Stop). Those are
-/// parameters of their own, because the compiler cannot see inside of an async block that a type is `Send`
-/// if it has to look up something that is `'static` for it.
+/// `C` are the futures, `H`, `K` and `S` what their [`Crew`] makes of them. All that is asked of those types is
+/// shown where this is made, and kept as functions. So this asks nothing of them, and a
+/// future that holds one is `Send` as soon as they are: inside of an async block the compiler cannot
+/// see that a type is `'static`, nor that two types with lifetimes are equal.
 #[must_use = "futures do nothing unless polled"]
-pub struct Spawned<P, C, H, S, R> {
+pub struct Spawned<P, C, H, K, S, R> {
     stage: Stage<C, H, S, R>,
+    keep: fn(H, &mut bool) -> K,
+    were_cut: fn(H) -> bool,
     rule: PhantomData<fn() -> P>,
 }
 
 /// [`Spawned`] for the futures `C`.
-pub type SpawnedOf<P, C, R> = Spawned<P, C, <C as Crew<P>>::Handles, <C as Crew<P>>::Stop, R>;
+pub type SpawnedOf<P, C, R> =
+    Spawned<P, C, <C as Crew<P>>::Handles, <C as Crew<P>>::Kept, <C as Crew<P>>::Stop, R>;
 
 enum Stage<C, H, S, R> {
     New {
         crew: C,
         runtime: R,
         location: &'static Location<'static>,
+        start: Start<C, H, S, R>,
     },
     Running(Arc<Shared<S, H, R>>),
     /// It was ready, or a scope around it was cancelled and it never will be.
     Over,
 }
 
-/// What the children of a crew share.
-type Family<P, C, R> = Arc<Shared<<C as Crew<P>>::Stop, <C as Crew<P>>::Handles, R>>;
+type Start<C, H, S, R> = fn(C, R, &'static Location<'static>) -> Arc<Shared<S, H, R>>;
 
-// The futures are moved into their tasks before they are polled.
-impl<P, C, H, S, R> Unpin for Spawned<P, C, H, S, R> {}
+/// Spawns the children.
+fn start<P, C: Crew<P>, R: Spawn>(
+    crew: C,
+    runtime: R,
+    location: &'static Location<'static>,
+) -> Arc<Shared<C::Stop, C::Handles, R>> {
+    let shared = Arc::new(Shared::new(runtime, Arc::new(Node::region(Wall::None))));
+    shared.set_members();
+    let mut recruiter = Recruiter::new(&shared, location);
+    let handles = crew.recruit(&mut recruiter);
+    recruiter.start(handles);
+    shared
+}
 
-impl<P: Named, C: Crew<P>, R: Spawn> SpawnedOf<P, C, R> {
+impl<P, C: Crew<P>, R: Spawn> SpawnedOf<P, C, R> {
     pub(super) fn new(runtime: &R, crew: C, location: &'static Location<'static>) -> Self {
         let runtime = runtime.clone();
         Self {
@@ -56,13 +71,21 @@ impl<P: Named, C: Crew<P>, R: Spawn> SpawnedOf<P, C, R> {
                 crew,
                 runtime,
                 location,
+                start: start::<P, C, R>,
             },
+            keep: C::keep,
+            were_cut: C::Handles::were_cut,
             rule: PhantomData,
         }
     }
+}
 
-    /// The children, who are spawned if they have not been; none if there will never be any.
-    fn family(&mut self) -> Option<&Family<P, C, R>> {
+// The futures are moved into their tasks before they are polled.
+impl<P, C, H, K, S, R> Unpin for Spawned<P, C, H, K, S, R> {}
+
+impl<P: Named, C, H, K, S, R> Spawned<P, C, H, K, S, R> {
+    /// What the children share, who are spawned if they have not been; none if there will never be any.
+    fn shared(&mut self) -> Option<&Arc<Shared<S, H, R>>> {
         if let Stage::New { .. } | Stage::Over = self.stage {
             if context::is_cancelled() {
                 // The scope around it drops it.
@@ -72,44 +95,39 @@ impl<P: Named, C: Crew<P>, R: Spawn> SpawnedOf<P, C, R> {
                 crew,
                 runtime,
                 location,
+                start,
             } = std::mem::replace(&mut self.stage, Stage::Over)
             else {
                 panic!("`{}` was polled after it was ready", P::NAME)
             };
-            let family = Shared::new(runtime, Arc::new(Node::region(Wall::None)));
-            let family = Arc::new(family);
-            family.set_members();
-            let mut recruiter = Recruiter::new(&family, location);
-            let handles = crew.recruit(&mut recruiter);
-            recruiter.start(handles);
-            self.stage = Stage::Running(family);
+            self.stage = Stage::Running(start(crew, runtime, location));
         }
         match &self.stage {
-            Stage::Running(family) => Some(family),
+            Stage::Running(shared) => Some(shared),
             _ => None,
         }
     }
 
     /// Polls until every child has ended; with the decision of one of them as the error.
-    fn poll_all(&mut self, cx: &mut Context<'_>) -> Poll<Result<C::Kept, C::Stop>> {
-        let Some(family) = self.family() else {
+    fn poll_all(&mut self, cx: &mut Context<'_>) -> Poll<Result<K, S>> {
+        let Some(shared) = self.shared() else {
             return Poll::Pending;
         };
         // The wakers first, then the looks.
-        let node = &family.node;
+        let node = &shared.node;
         node.register(cx.waker());
-        family.register(cx.waker());
+        shared.register(cx.waker());
         context::tie_here(node);
         let outer = context::is_cancelled();
         if outer {
             // They were told, unless the cancel came while they were spawned.
             node.unwind();
         }
-        if !family.is_over() {
+        if !shared.is_over() {
             return Poll::Pending;
         }
         node.end();
-        let rest = family.take_rest();
+        let rest = shared.take_rest();
         self.stage = Stage::Over;
         let Some(handles) = rest.handles else {
             unreachable!("they are taken once")
@@ -121,10 +139,10 @@ impl<P: Named, C: Crew<P>, R: Spawn> SpawnedOf<P, C, R> {
         let mut cut = false;
         let result = match rest.decision {
             Some(stop) => {
-                cut = outer && C::Handles::were_cut(handles);
+                cut = outer && (self.were_cut)(handles);
                 Err(stop)
             }
-            None => Ok(C::keep(handles, &mut cut)),
+            None => Ok((self.keep)(handles, &mut cut)),
         };
         if outer && cut {
             // The scope that was cancelled drops this.
@@ -134,22 +152,18 @@ impl<P: Named, C: Crew<P>, R: Spawn> SpawnedOf<P, C, R> {
     }
 }
 
-impl<P, C, H, S, R> Drop for Spawned<P, C, H, S, R> {
+impl<P, C, H, K, S, R> Drop for Spawned<P, C, H, K, S, R> {
     fn drop(&mut self) {
-        if let Stage::Running(family) = &self.stage {
-            family.node.end();
+        if let Stage::Running(shared) = &self.stage {
+            shared.node.end();
             // Dropping a handle cancels its task.
-            drop(family.take_handles());
+            drop(shared.take_handles());
         }
     }
 }
 
-impl<C, R> Future for SpawnedOf<All, C, R>
-where
-    C: Crew<All, Stop = Infallible>,
-    R: Spawn,
-{
-    type Output = C::Kept;
+impl<C, H, K, R> Future for Spawned<All, C, H, K, Infallible, R> {
+    type Output = K;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let kept = ready!(self.poll_all(cx));
@@ -157,16 +171,16 @@ where
     }
 }
 
-impl<C: Crew<NoErr>, R: Spawn> Future for SpawnedOf<NoErr, C, R> {
-    type Output = Result<C::Kept, C::Stop>;
+impl<C, H, K, S, R> Future for Spawned<NoErr, C, H, K, S, R> {
+    type Output = Result<K, S>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.poll_all(cx)
     }
 }
 
-impl<C: Crew<First>, R: Spawn> Future for SpawnedOf<First, C, R> {
-    type Output = Result<C::Stop, RaceError>;
+impl<C, H, K, S, R> Future for Spawned<First, C, H, K, S, R> {
+    type Output = Result<S, RaceError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let ended = ready!(self.poll_all(cx));
@@ -177,8 +191,8 @@ impl<C: Crew<First>, R: Spawn> Future for SpawnedOf<First, C, R> {
     }
 }
 
-impl<C: Crew<FirstOk>, R: Spawn> Future for SpawnedOf<FirstOk, C, R> {
-    type Output = Result<C::Stop, C::Kept>;
+impl<C, H, K, S, R> Future for Spawned<FirstOk, C, H, K, S, R> {
+    type Output = Result<S, K>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let ended = ready!(self.poll_all(cx));
@@ -189,7 +203,7 @@ impl<C: Crew<FirstOk>, R: Spawn> Future for SpawnedOf<FirstOk, C, R> {
     }
 }
 
-impl<P: Named, C, H, S, R> fmt::Debug for Spawned<P, C, H, S, R> {
+impl<P: Named, C, H, K, S, R> fmt::Debug for Spawned<P, C, H, K, S, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Spawned")
             .field("combinator", &P::NAME)
