@@ -302,7 +302,10 @@ pub async fn is_send<R: Runtime>(rt: R) {
     where
         F: Future<Output: Send + 'static> + Send + 'static,
     {
-        async move { values(rt.gather(children).await) }
+        send(async move { values(rt.gather(children).await) })
+    }
+    fn send<F: Future + Send>(future: F) -> F {
+        future
     }
     let (own, child) = (rt.clone(), || ready("a text"));
     let task = rt.spawn(async move {

@@ -247,9 +247,9 @@ pub async fn moved_to_another_task<R: Runtime>(rt: R) {
     let mut race = rt.race([parks]);
     let first = rt.spawn(async move {
         assert!(poll_once(&mut race).await.is_pending());
-        race
+        [race]
     });
-    let race = first.await.unwrap();
+    let [race] = first.await.unwrap();
     until(|| parked.has_begun()).await;
     let task = rt.spawn(race);
     turns(&rt, 3).await;

@@ -113,7 +113,7 @@ pub async fn one_panics<R: Runtime>(rt: R, ledger: Ledger) {
         steps(&own, 1).await;
         panic!("a child of a scenario");
     };
-    let gather = rt.gather((waits::<()>(ledger.clone(), "other"), async { bad.await }));
+    let gather = rt.gather((waits::<()>(ledger.clone(), "other"), bad));
     let panicked = panic_in(beside(&ledger, gather)).await;
     ledger.check(panicked.is_some(), "the panic was lost");
     steps(&ledger, 1).await;
