@@ -15,7 +15,7 @@ use kumi_core::spawned::Combine;
 use kumi_core::task::SpawnExt;
 
 use super::spawned::{Fails, Parked};
-use crate::probe::{assert_panicked, both, hold, panic_of, poll_once, token, turns, until};
+use crate::probe::{Gate, assert_panicked, both, hold, panic_of, poll_once, token, turns, until};
 
 type Job = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -214,9 +214,11 @@ pub async fn a_child_panics_after_the_drop<R: Runtime>(rt: R) {
 /// A combinator that is forgotten loses nothing but memory: its children run on.
 pub async fn forgotten<R: Runtime>(rt: R) {
     let (held, witness) = token();
-    let mut gather = Box::pin(rt.gather([hold(held, yield_now())]));
+    let gate = Gate::new();
+    let mut gather = Box::pin(rt.gather([hold(held, gate.wait())]));
     assert!(poll_once(&mut gather).await.is_pending());
     std::mem::forget(gather);
+    gate.open();
     until(|| witness.is_dropped()).await;
 }
 
