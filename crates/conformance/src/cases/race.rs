@@ -60,7 +60,7 @@ pub async fn nothing_at_once<R: Runtime>(_: R) {
     let Poll::Ready(Err(error)) = poll_with(&mut nothing, &waker) else {
         panic!("it should end at once, with an error");
     };
-    assert_eq!(error.to_string(), "a race of no futures has no winner");
+    assert_eq!(error.to_string(), "a race without a runner has no winner");
     let mut nothing = Box::pin(race(Vec::<Ready<()>>::new()));
     assert_eq!(poll_with(&mut nothing, &waker), Poll::Ready(Err(error)));
     let mut nothing = Box::pin(race(std::iter::empty::<Ready<()>>()));
