@@ -49,10 +49,13 @@ pub(crate) async fn until(mut condition: impl FnMut() -> bool) {
     }
 }
 
-/// Gives other tasks `count` turns.
+/// Gives other tasks `count` turns. Each is pending at least once, whatever other threads do: a task
+/// that is spawned alone may end before it is awaited.
 pub(crate) async fn turns<R: Spawn>(rt: &R, count: usize) {
     for _ in 0..count {
-        rt.spawn(yield_now()).await.expect("it only yields");
+        let turn = rt.spawn(yield_now());
+        yield_now().await;
+        turn.await.expect("it only yields");
     }
 }
 
