@@ -39,6 +39,7 @@ pub mod locals;
 #[cfg(unix)]
 pub mod net;
 pub mod panic;
+pub mod panics;
 pub mod race;
 pub mod race_ok;
 #[cfg(unix)]

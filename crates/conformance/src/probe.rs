@@ -27,7 +27,7 @@ use kumi_core::task::{JoinError, SpawnExt};
 
 pub(crate) use ends::{Body, ENDS, End, bring_about};
 pub(crate) use foreign::{both, either, unordered};
-pub(crate) use gate::{Gate, Slot};
+pub(crate) use gate::{Gate, Slot, Wait};
 pub(crate) use log::Log;
 pub(crate) use manual::Manual;
 pub(crate) use thread::{park_on, thread};

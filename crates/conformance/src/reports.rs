@@ -59,6 +59,19 @@ pub(crate) fn of_clean_ups(id: TaskId) -> Vec<String> {
     of(id).into_iter().filter_map(text).collect()
 }
 
+/// How many reports of panics say this, of whatever task; for texts that are used once.
+pub(crate) fn of_panics(text: &str) -> usize {
+    let says = |report: &Report| match report {
+        Report::PanicNotJoined { message, .. }
+        | Report::PanicInDrop { message, .. }
+        | Report::PanicInCleanUp { message, .. }
+        | Report::PanicInWaker { message, .. } => message.ends_with(text),
+        _ => false,
+    };
+    let seen = lock(&SEEN);
+    seen.iter().filter(|(_, report)| says(report)).count()
+}
+
 /// Returns whom a report is about.
 fn task(report: &Report) -> Option<&TaskInfo> {
     match report {

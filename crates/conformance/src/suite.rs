@@ -462,6 +462,19 @@ macro_rules! suite {
                 an_error_that_nobody_takes,
                 drops_once,
             }
+            panics {
+                in_bodies,
+                in_clean_ups,
+                in_the_wake_of_a_waker,
+                in_the_drop_of_a_waker,
+                in_the_body_of_a_group,
+                in_the_body_of_a_scope,
+                in_the_body_of_a_stack,
+                in_the_child_of_a_start,
+                in_the_handler_of_a_group,
+                in_the_use_and_the_release,
+                in_a_blocking_closure,
+            }
             algebra {
                 a_scope_in_a_scope,
                 a_deadline_in_a_scope,

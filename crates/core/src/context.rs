@@ -31,7 +31,7 @@ pub(crate) use frame::{
     Base, Frame, Kind, effective_deadline, enter_cut, enter_poll, enter_scope, is_cancelled,
     is_cut, is_here, is_outer_due, is_requested, mark_task, node_here, spend, tie_here,
 };
-pub(crate) use node::{Members, Node, Wall, report_panic};
+pub(crate) use node::{Members, Node, Wall, drop_then, go_on, report_panic};
 pub use reason::CancelReason;
 pub use vars::{LocalKey, WithLocal};
 pub(crate) use vars::{Vars, inherit};

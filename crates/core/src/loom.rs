@@ -28,45 +28,8 @@ macro_rules! const_thread_local {
         ::loom::thread_local! { static $name: $type = $init }
     };
 }
-#[cfg(not(loom))]
-pub(crate) use atomic_waker::AtomicWaker;
 #[cfg(loom)]
 pub(crate) use const_thread_local as thread_local;
-#[cfg(loom)]
-pub(crate) use waker::AtomicWaker;
-
-#[cfg(loom)]
-mod waker {
-    //! loom's `AtomicWaker` with the names of the real crate.
-
-    use std::task::Waker;
-
-    /// A slot for one waker that loom can see.
-    #[derive(Debug)]
-    pub(crate) struct AtomicWaker(loom::future::AtomicWaker);
-
-    impl AtomicWaker {
-        /// An empty slot.
-        pub(crate) fn new() -> Self {
-            Self(loom::future::AtomicWaker::new())
-        }
-
-        /// Stores a clone of `waker`.
-        pub(crate) fn register(&self, waker: &Waker) {
-            self.0.register_by_ref(waker);
-        }
-
-        /// Wakes the stored waker, if there is one.
-        pub(crate) fn wake(&self) {
-            self.0.wake();
-        }
-
-        /// Takes the stored waker out.
-        pub(crate) fn take(&self) -> Option<Waker> {
-            self.0.take_waker()
-        }
-    }
-}
 
 #[cfg(loom)]
 pub(crate) use loom::cell::UnsafeCell;

@@ -69,6 +69,11 @@ pub enum Report {
         /// The text of the panic.
         message: String,
     },
+    /// The waker of somebody who waited panicked when it was woken or dropped.
+    PanicInWaker {
+        /// The text of the panic.
+        message: String,
+    },
     /// A clean-up failed where nobody could be given its error.
     CleanUpFailed {
         /// The task in which it ran, if it was one.
@@ -128,6 +133,7 @@ impl fmt::Display for Report {
             Self::PanicInCleanUp { task, message } => {
                 write!(f, "a clean-up{} panicked: {message}", Of(task))
             }
+            Self::PanicInWaker { message } => write!(f, "a waker panicked: {message}"),
             Self::CleanUpFailed { task, message } => {
                 write!(f, "a clean-up{} failed: {message}", Of(task))
             }

@@ -1,5 +1,7 @@
 //! Small helpers without state that every layer may use.
 
+mod waker;
+
 use std::any::Any;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -8,6 +10,7 @@ use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use crate::loom::thread_local;
+pub(crate) use waker::{WakerSlot, drop_foreign, wake_contained};
 
 /// No deadline lies further ahead than this: about a thousand years.
 const LONGEST: Duration = Duration::from_secs(86_400 * 365 * 1_000);

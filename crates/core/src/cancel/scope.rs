@@ -158,8 +158,7 @@ pin_project! {
     impl<F> PinnedDrop for Scoped<F> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            this.body.set(None);
-            this.state.dropped();
+            context::drop_then(|| this.body.set(None), || this.state.dropped());
         }
     }
 }

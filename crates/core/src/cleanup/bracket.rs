@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use super::output::CleanUpOutput;
-use super::region::{CleanUp, Place, Region, report_error};
+use super::region::{After, CleanUp, Place, Region, report_error};
 use crate::context;
 use crate::loom::Mutex;
 use crate::runtime::AnyRuntime;
@@ -134,7 +134,7 @@ where
 {
     type Future = BoxFuture;
 
-    fn begin(&mut self, _: bool) -> Option<BoxFuture> {
+    fn begin(&mut self, _: After) -> Option<BoxFuture> {
         let acquired = self.slot.lock().take()?;
         let release = self.release.take()?;
         Some(Box::pin(async move {
@@ -145,7 +145,7 @@ where
     }
 
     fn lost(&mut self, region: &Place) {
-        if let Some(release) = self.begin(true) {
+        if let Some(release) = self.begin(After::Cancel) {
             spawn_clean_up(&self.runtime, region.name, region.location, release);
         }
     }

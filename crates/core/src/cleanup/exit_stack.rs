@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use super::bracket::runtime_here;
-use super::region::{CleanUp, Place, Region, report_error};
+use super::region::{After, CleanUp, Place, Region, report_error};
 use crate::context::{self, report_panic};
 use crate::loom::Mutex;
 use crate::runtime::AnyRuntime;
@@ -264,8 +264,9 @@ impl Unwind {
 impl CleanUp for Unwind {
     type Future = RunAll;
 
-    fn begin(&mut self, cancelled: bool) -> Option<RunAll> {
-        Some(self.take(cancelled))
+    fn begin(&mut self, after: After) -> Option<RunAll> {
+        // Without a value nobody is given the errors.
+        Some(self.take(after != After::Value))
     }
 
     fn lost(&mut self, region: &Place) {
@@ -276,15 +277,7 @@ impl CleanUp for Unwind {
         let Some(mut rest) = running.take() else {
             return;
         };
-        // Errors that came before have nobody to go to any more.
-        for error in rest
-            .errors
-            .take()
-            .iter()
-            .flat_map(|errors| std::mem::take(&mut *errors.lock()))
-        {
-            report_error(error.to_string());
-        }
+        rest.report_errors();
         if context::is_cut() {
             region.report_lost(true);
             // The one that ran is cut; those that had not begun still run.
@@ -309,6 +302,17 @@ impl RunAll {
             exits,
             errors: None,
             panic: Mutex::new(None),
+        }
+    }
+
+    /// The errors that came so far have nobody to go to any more, nor have those that come.
+    fn report_errors(&mut self) {
+        let errors = self.errors.take();
+        for error in errors
+            .iter()
+            .flat_map(|errors| std::mem::take(&mut *errors.lock()))
+        {
+            report_error(error.to_string());
         }
     }
 
@@ -345,7 +349,10 @@ impl Future for RunAll {
         }
         let panic = this.panic.lock().take();
         match panic {
-            Some(panic) => resume_unwind(panic),
+            Some(panic) => {
+                this.report_errors();
+                resume_unwind(panic)
+            }
             None => Poll::Ready(()),
         }
     }

@@ -24,12 +24,23 @@ pub(super) enum Exit<T> {
     Cancelled,
 }
 
+/// After what a clean-up begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum After {
+    /// The body returned.
+    Value,
+    /// It panicked.
+    Panic,
+    /// It was cancelled, whether or not its destructor panicked then.
+    Cancel,
+}
+
 /// What a region does at its end.
 pub(super) trait CleanUp: Sized {
     type Future: Future<Output: CleanUpOutput>;
 
     /// Begins the clean-up, if there is something to do. Called once.
-    fn begin(&mut self, cancelled: bool) -> Option<Self::Future>;
+    fn begin(&mut self, after: After) -> Option<Self::Future>;
 
     /// The region was dropped before the clean-up began.
     fn lost(&mut self, region: &Place);
@@ -82,21 +93,28 @@ pin_project! {
     impl<F: Future, C: CleanUp> PinnedDrop for Region<F, C> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            this.body.set(None);
             let Some(node) = this.node.take() else {
                 // It never began, or has ended.
                 return;
             };
-            if this.exit.is_none() {
-                this.clean_up.lost(this.place);
-            } else if this.running.is_some() {
-                this.clean_up.cut(this.running.as_mut(), this.place);
-                this.running.set(None);
-            }
-            if let Some(Exit::Panicked(panic)) = this.exit.take() {
-                report_panic(panic.into_inner());
-            }
-            node.end();
+            let began = this.exit.is_some();
+            let clean_up = || {
+                if !began {
+                    this.clean_up.lost(this.place);
+                } else if this.running.is_some() {
+                    this.clean_up.cut(this.running.as_mut(), this.place);
+                    this.running.set(None);
+                }
+            };
+            // A destructor that panics takes no clean-up with it.
+            let drop_all = || context::drop_then(|| this.body.set(None), clean_up);
+            let end = || {
+                if let Some(Exit::Panicked(panic)) = this.exit.take() {
+                    report_panic(panic.into_inner());
+                }
+                node.end();
+            };
+            context::drop_then(drop_all, end);
         }
     }
 }
@@ -114,8 +132,8 @@ impl<F: Future, C: CleanUp> Region<F, C> {
         }
     }
 
-    /// Polls the body; ready once it is gone.
-    fn poll_body(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Exit<F::Output>> {
+    /// Polls the body; ready once it is gone, with its exit and what the clean-up comes after.
+    fn poll_body(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<(Exit<F::Output>, After)> {
         let mut this = self.project();
         let exit = loop {
             if let Some(node) = &this.node {
@@ -140,14 +158,20 @@ impl<F: Future, C: CleanUp> Region<F, C> {
             }
         };
         let dropped = catch_unwind(AssertUnwindSafe(|| this.body.as_mut().set(None)));
-        Poll::Ready(match (dropped, exit) {
+        let after = match (&exit, &dropped) {
+            (Exit::Cancelled, _) => After::Cancel,
+            (Exit::Value(_), Ok(())) => After::Value,
+            _ => After::Panic,
+        };
+        let exit = match (dropped, exit) {
             (Ok(()), exit) => exit,
             (Err(panic), Exit::Panicked(first)) => {
                 report_panic(panic);
                 Exit::Panicked(first)
             }
             (Err(panic), _) => Exit::Panicked(Mutex::new(panic)),
-        })
+        };
+        Poll::Ready((exit, after))
     }
 
     /// Polls the clean-up; gives the panic of it, if there was one.
@@ -201,16 +225,15 @@ impl<F: Future, C: CleanUp> Future for Region<F, C> {
                 context::tie_here(&node);
                 *self.as_mut().project().node = Some(node);
             }
-            let Poll::Ready(exit) = self.as_mut().poll_body(cx) else {
+            let Poll::Ready((exit, after)) = self.as_mut().poll_body(cx) else {
                 return Poll::Pending;
             };
             let mut this = self.as_mut().project();
             if let Some(node) = this.node {
                 node.set_wall(Wall::Hide);
             }
-            let cancelled = matches!(exit, Exit::Cancelled);
             *this.exit = Some(exit);
-            let begin = || this.clean_up.begin(cancelled);
+            let begin = || this.clean_up.begin(after);
             match catch_unwind(AssertUnwindSafe(begin)) {
                 Ok(running) => this.running.set(running),
                 Err(panic) => this.keep(panic),
@@ -283,9 +306,9 @@ struct Borrowing<C> {
 impl<C: Future<Output: CleanUpOutput>> CleanUp for Borrowing<C> {
     type Future = C;
 
-    fn begin(&mut self, cancelled: bool) -> Option<C> {
+    fn begin(&mut self, after: After) -> Option<C> {
         let clean_up = self.clean_up.take();
-        clean_up.filter(|_| cancelled || !self.only_cancel)
+        clean_up.filter(|_| after == After::Cancel || !self.only_cancel)
     }
 
     fn lost(&mut self, region: &Place) {

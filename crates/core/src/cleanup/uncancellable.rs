@@ -74,10 +74,8 @@ pin_project! {
     impl<F> PinnedDrop for Uncancellable<F> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            this.future.set(None);
-            if let Some(node) = this.node.take() {
-                node.end();
-            }
+            let node = this.node.take();
+            context::drop_then(|| this.future.set(None), || node.iter().for_each(Node::end));
         }
     }
 }

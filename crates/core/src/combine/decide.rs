@@ -19,7 +19,7 @@ use pin_project_lite::pin_project;
 
 use super::policy::{Body, over};
 use crate::cancel::{Alarms, Ended, ScopeState};
-use crate::context::Wall;
+use crate::context::{self, Wall};
 
 /// The output that decides, as what ends the scope.
 struct Decision<T> {
@@ -58,8 +58,7 @@ pin_project! {
     impl<B, S> PinnedDrop for Decide<B, S> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            this.body.set(None);
-            this.state.dropped();
+            context::drop_then(|| this.body.set(None), || this.state.dropped());
         }
     }
 }

@@ -94,8 +94,7 @@ pin_project! {
     impl<F, C: Clock> PinnedDrop for Timeout<F, C> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            this.future.set(None);
-            this.state.dropped();
+            context::drop_then(|| this.future.set(None), || this.state.dropped());
         }
     }
 }

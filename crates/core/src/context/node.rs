@@ -28,6 +28,7 @@
 
 use std::any::Any;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, OnceLock, Weak};
 use std::task::Waker;
 use std::time::Instant;
@@ -39,7 +40,7 @@ use super::{current_task, frame};
 use crate::loom::{AtomicBool, Mutex, Ordering, assert_unlocked, fault};
 use crate::report::{Report, report};
 use crate::runtime::Task;
-use crate::util::{discard, panic_message, wake_all};
+use crate::util::{discard, drop_foreign, panic_message, wake_contained};
 
 /// What stands between a scope and those around it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +60,15 @@ enum Child {
     Scope(Arc<Node>),
     /// Somebody who waits for the cancel, until woken.
     Listener(Option<Waker>),
+}
+
+impl Child {
+    /// It is out of its place; a listener's waker is foreign code.
+    fn leave(self) {
+        if let Self::Listener(waker) = self {
+            drop_foreign(waker);
+        }
+    }
 }
 
 /// The tasks that belong to a scope: those of a group.
@@ -163,7 +173,7 @@ impl Node {
         assert_unlocked();
         let fresh = Some(waker.clone());
         let old = std::mem::replace(&mut self.inner.lock().waker, fresh);
-        drop(old);
+        drop_foreign(old);
     }
 
     /// Asks the scope to end; true if this was the first request and the scope is alive.
@@ -252,7 +262,7 @@ impl Node {
                 }
             }
         }
-        wake_all(wakers);
+        wake_contained(wakers);
     }
 
     /// Says whether a region is alive below.
@@ -297,7 +307,7 @@ impl Node {
             return;
         }
         let waker = self.inner.lock().waker.take();
-        wake_all(waker);
+        wake_contained(waker);
     }
 
     /// Keeps a panic of a clean-up for whoever ends the cancel; a second one is reported.
@@ -333,7 +343,7 @@ impl Node {
             self.moved.store(true, Ordering::Release);
             inner.waker.take()
         };
-        wake_all(waker);
+        wake_contained(waker);
         true
     }
 
@@ -365,13 +375,13 @@ impl Node {
         assert_unlocked();
         let fresh = Child::Listener(Some(waker.clone()));
         let old = std::mem::replace(&mut self.inner.lock().children[place], fresh);
-        drop(old);
+        old.leave();
     }
 
     /// Takes away what was added.
     pub(crate) fn remove(self: &Arc<Self>, place: usize) {
         let child = self.inner.lock().children.remove(place);
-        drop(child);
+        child.leave();
         self.untie_if_idle();
     }
 
@@ -445,7 +455,7 @@ impl Node {
             let above = inner.parent.as_ref().map(|(parent, _)| Arc::clone(parent));
             (inner.panic.take(), inner.waker.take(), above)
         };
-        drop(waker);
+        drop_foreign(waker);
         // Before it is untied: a scope around in which nothing else is left stays tied for the panic.
         match (panic, above) {
             (Some(panic), Some(above)) => above.keep_panic(panic),
@@ -481,7 +491,7 @@ impl Node {
                 let parent = inner.parent.as_ref().map(|(parent, _)| Arc::clone(parent));
                 (changed.then_some(parent).flatten(), waker)
             };
-            wake_all(waker);
+            wake_contained(waker);
             match parent {
                 Some(parent) => node = parent,
                 None => return,
@@ -507,6 +517,33 @@ impl Inner {
     /// Whether the node counts as a live one in its parent.
     fn counts(&self) -> bool {
         self.region || self.live > 0
+    }
+}
+
+/// Runs `first`, which drops something of a user's, and then `second`, although the first panics; its
+/// panic goes on at the end, and that of the second is reported.
+#[inline]
+pub(crate) fn drop_then(first: impl FnOnce(), second: impl FnOnce()) {
+    let first = catch_unwind(AssertUnwindSafe(first)).err();
+    let second = catch_unwind(AssertUnwindSafe(second)).err();
+    match (first, second) {
+        (Some(first), second) => {
+            if let Some(second) = second {
+                report_panic(second);
+            }
+            go_on(first);
+        }
+        (None, Some(second)) => go_on(second),
+        (None, None) => {}
+    }
+}
+
+/// Goes on with a panic inside of a destructor: reports it if that would end the process, because
+/// another one is on its way.
+pub(crate) fn go_on(panic: Box<dyn Any + Send>) {
+    match std::thread::panicking() {
+        true => report_panic(panic),
+        false => resume_unwind(panic),
     }
 }
 

@@ -147,16 +147,19 @@ impl<E: Send + 'static> GroupBuilder<E> {
         let shared = Arc::new(shared);
         let members: Weak<Shared<E, R>> = Arc::downgrade(&shared);
         node.set_members(members);
-        let body = body(TaskGroup {
+        let handle = TaskGroup {
             shared: Arc::clone(&shared),
-        });
-        Group {
-            body: Some(body),
+        };
+        let mut group = Group {
+            body: None,
             value: None,
             node: Some(node),
             looked_again: false,
             shared,
-        }
+        };
+        // Only now: if it panics, the group is dropped, and with it what was spawned.
+        group.body = Some(body(handle));
+        group
     }
 }
 
@@ -194,8 +197,10 @@ pin_project! {
     {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            this.body.set(None);
-            if let Some(node) = this.node.take() {
+            let Some(node) = this.node.take() else {
+                return;
+            };
+            let end = || {
                 if !fault("dropped_group_leaves_its_children") {
                     node.request(CancelReason::Requested);
                     this.shared.cancel_children();
@@ -203,7 +208,8 @@ pin_project! {
                 this.shared.try_close();
                 node.end();
                 this.shared.unregister();
-            }
+            };
+            context::drop_then(|| this.body.set(None), end);
         }
     }
 }

@@ -19,7 +19,9 @@ use super::error::{CLOSED, GroupError};
 use super::shared::Rest;
 use crate::cancel::{CancelHandle, CancelScope, poll_checkpoint};
 use crate::context::{self, CancelReason, Node, Wall, report_panic};
-use crate::loom::{AtomicBool, AtomicWaker, Mutex, Ordering};
+use crate::loom::{AtomicBool, Mutex, Ordering};
+use crate::report::{Report, report};
+use crate::util::{WakerSlot, drop_foreign};
 
 /// A child of [`scope`].
 type LocalChild<'env> = Pin<Box<dyn Future<Output = ()> + 'env>>;
@@ -29,7 +31,7 @@ type SendChild<'env> = Pin<Box<dyn Future<Output = ()> + Send + 'env>>;
 /// Which children are to be polled, and whom to wake for it.
 struct Ready {
     woken: Mutex<Vec<usize>>,
-    parent: AtomicWaker,
+    parent: WakerSlot,
 }
 
 /// The waker of one child.
@@ -83,7 +85,7 @@ impl<C, E> Shared<C, E> {
             }),
             ready: Arc::new(Ready {
                 woken: Mutex::new(Vec::new()),
-                parent: AtomicWaker::new(),
+                parent: WakerSlot::new(),
             }),
         }
     }
@@ -113,7 +115,7 @@ impl<C, E> Shared<C, E> {
     /// Nobody polls the scope any more; handles and wakers of children may outlive it, and are to keep
     /// nobody's waker.
     fn unregister(&self) {
-        drop(self.ready.parent.take());
+        drop_foreign(self.ready.parent.take());
     }
 
     #[track_caller]
@@ -133,7 +135,7 @@ impl<C, E> Shared<C, E> {
 /// Where a child leaves its value.
 struct Slot<T> {
     outcome: Mutex<Option<Result<T, ChildError>>>,
-    waker: AtomicWaker,
+    waker: WakerSlot,
 }
 
 /// Tells the handle if the child goes without having said anything: it was dropped.
@@ -242,7 +244,7 @@ macro_rules! scope {
             {
                 let slot = Arc::new(Slot {
                     outcome: Mutex::new(None),
-                    waker: AtomicWaker::new(),
+                    waker: WakerSlot::new(),
                 });
                 let scope = CancelScope::new();
                 let cancel = scope.handle();
@@ -307,14 +309,17 @@ macro_rules! scope {
             F: Future<Output = Result<T, E>>,
         {
             let shared = Arc::new(Shared::new());
-            let body = body($name { shared: Arc::clone(&shared) });
-            InPlace {
-                body: Some(body),
+            let handle = $name { shared: Arc::clone(&shared) };
+            let mut scope = InPlace {
+                body: None,
                 value: None,
                 children: Slab::new(),
                 node: Some(Arc::clone(&shared.node)),
                 shared,
-            }
+            };
+            // Only now: if it panics, the scope is dropped, and with it what was spawned.
+            scope.body = Some(body(handle));
+            scope
         }
     };
 }
@@ -381,19 +386,46 @@ pin_project! {
 
     impl<B, T, C, E> PinnedDrop for InPlace<B, T, C, E> {
         fn drop(this: Pin<&mut Self>) {
-            let mut this = this.project();
-            this.body.set(None);
-            this.children.clear();
-            let fresh = {
+            let Some(node) = this.as_ref().node.clone() else {
+                return;
+            };
+            let mut this = this;
+            let (count, panic) = {
                 let mut inner = this.shared.inner.lock();
                 inner.closed = true;
-                std::mem::take(&mut inner.fresh)
+                (inner.errors.len(), inner.panic.take())
             };
-            drop(fresh);
-            if let Some(node) = this.node.take() {
-                node.end();
-                this.shared.unregister();
+            if count > 0 {
+                let location = this.shared.location;
+                report(&Report::GroupErrorsLost { location, count });
             }
+            if let Some(panic) = panic {
+                report_panic(panic);
+            }
+            this.as_mut().cut();
+            node.end();
+            this.shared.unregister();
+            let panic = this.shared.inner.lock().panic.take();
+            if let Some(panic) = panic {
+                context::go_on(panic);
+            }
+        }
+    }
+}
+
+impl<B, T, C, E> InPlace<B, T, C, E> {
+    /// Drops the body and the children that are left.
+    fn cut(self: Pin<&mut Self>) {
+        let mut this = self.project();
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| this.body.set(None))) {
+            this.shared.panicked(panic);
+        }
+        let fresh = std::mem::take(&mut this.shared.inner.lock().fresh);
+        for future in fresh {
+            drop_child(this.shared, future);
+        }
+        for child in this.children.drain() {
+            drop_child(this.shared, child);
         }
     }
 }
@@ -475,21 +507,6 @@ where
         }
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| this.body.set(None))) {
             this.shared.panicked(panic);
-        }
-    }
-
-    /// Drops the body and the children that are left.
-    fn cut(self: Pin<&mut Self>) {
-        let mut this = self.project();
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| this.body.set(None))) {
-            this.shared.panicked(panic);
-        }
-        let fresh = std::mem::take(&mut this.shared.inner.lock().fresh);
-        for future in fresh {
-            drop_child(this.shared, future);
-        }
-        for child in this.children.drain() {
-            drop_child(this.shared, child);
         }
     }
 }

@@ -15,10 +15,11 @@ use super::child::{ChildBuilder, ChildFuture, ChildHandle, Link, Member};
 use super::error::{CLOSED, Closed, Failure, GroupError};
 use super::start::{Start, Started};
 use crate::context::{CancelReason, Members, Node, report_panic};
-use crate::loom::{AtomicWaker, Mutex, fault};
+use crate::loom::{Mutex, fault};
 use crate::report::{Report, report};
 use crate::runtime::{AnyRuntime, Header, Job, Spawn, Task, TaskInfo};
 use crate::task::allocate;
+use crate::util::{WakerSlot, drop_foreign};
 
 /// Told of the failures of children by a group that supervises them.
 pub(super) type Handler<E> = Box<dyn FnMut(Failure<E>) + Send>;
@@ -31,7 +32,7 @@ pub(super) struct Shared<E, R> {
     limit: usize,
     supervisor: Option<Mutex<Supervisor<E>>>,
     /// Who polls the group.
-    waker: AtomicWaker,
+    waker: WakerSlot,
     inner: Mutex<Inner<E>>,
 }
 
@@ -128,7 +129,7 @@ impl<E, R> Shared<E, R> {
                     untold: VecDeque::new(),
                 })
             }),
-            waker: AtomicWaker::new(),
+            waker: WakerSlot::new(),
             inner: Mutex::new(Inner {
                 foreground: 0,
                 background: 0,
@@ -151,7 +152,7 @@ impl<E, R> Shared<E, R> {
 
     /// Nobody polls the group any more; its handles may outlive it, and are to keep nobody's waker.
     pub(super) fn unregister(&self) {
-        drop(self.waker.take());
+        drop_foreign(self.waker.take());
     }
 
     /// A child was dropped before it had ended by itself.

@@ -14,14 +14,15 @@ use super::child::Link;
 use super::error::{CLOSED, Failure};
 use super::shared::TaskGroup;
 use crate::context::{self, Node, Wall};
-use crate::loom::{AtomicWaker, Mutex, fault};
+use crate::loom::{Mutex, fault};
 use crate::runtime::{Spawn, TaskInfo};
 use crate::task::JoinHandle;
+use crate::util::WakerSlot;
 
 /// What the starter and the child share.
 struct Handshake<V, E> {
     state: Mutex<State<V, E>>,
-    waker: AtomicWaker,
+    waker: WakerSlot,
 }
 
 /// How far the child is.
@@ -156,7 +157,7 @@ impl<V: Send + 'static, E: Send + 'static> Start<V, E> {
     {
         let handshake = Arc::new(Handshake {
             state: Mutex::new(State::Starting),
-            waker: AtomicWaker::new(),
+            waker: WakerSlot::new(),
         });
         let told = Arc::clone(&handshake);
         let started = Started {

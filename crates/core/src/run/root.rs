@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::task::Context;
 
 use crate::context::{CancelReason, Node, Wall};
-use crate::loom::{AtomicUsize, AtomicWaker, Ordering};
+use crate::loom::{AtomicUsize, Ordering};
+use crate::util::WakerSlot;
 
 /// Shared between a run and whoever interrupts it.
 #[derive(Debug)]
 pub(crate) struct Root {
     requests: AtomicUsize,
-    waker: AtomicWaker,
+    waker: WakerSlot,
     scope: Arc<Node>,
 }
 
@@ -18,7 +19,7 @@ impl Default for Root {
     fn default() -> Self {
         Self {
             requests: AtomicUsize::new(0),
-            waker: AtomicWaker::new(),
+            waker: WakerSlot::new(),
             scope: Arc::new(Node::new(Wall::None)),
         }
     }

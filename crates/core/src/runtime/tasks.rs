@@ -18,8 +18,8 @@ use std::time::{Duration, Instant};
 use slab::Slab;
 
 use super::{Header, Task, header};
-use crate::loom::{AtomicBool, AtomicUsize, AtomicWaker, Mutex, Ordering, assert_unlocked, fault};
-use crate::util::discard;
+use crate::loom::{AtomicBool, AtomicUsize, Mutex, Ordering, assert_unlocked, fault};
+use crate::util::{WakerSlot, discard};
 
 /// How many locks the table is spread over; a power of two.
 const SHARDS: usize = if cfg!(loom) { 2 } else { 8 };
@@ -36,7 +36,7 @@ struct Shard(Mutex<Slab<Task>>);
 pub struct Tasks {
     shards: [Shard; SHARDS],
     /// Woken when a task is added and when a shard becomes empty, while somebody watches.
-    watcher: AtomicWaker,
+    watcher: WakerSlot,
     watched: AtomicBool,
     /// How many tasks were added while somebody watched.
     added: AtomicUsize,
@@ -48,7 +48,7 @@ impl Tasks {
     pub fn new() -> Self {
         Self {
             shards: std::array::from_fn(|_| Shard(Mutex::new(Slab::new()))),
-            watcher: AtomicWaker::new(),
+            watcher: WakerSlot::new(),
             watched: AtomicBool::new(false),
             added: AtomicUsize::new(0),
         }

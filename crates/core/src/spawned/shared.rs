@@ -23,9 +23,10 @@ use pin_project_lite::pin_project;
 use super::crew::Handles;
 use super::rule::Rule;
 use crate::context::{CancelReason, Kind, Members, Node, current_task, report_panic};
-use crate::loom::{AtomicUsize, AtomicWaker, Mutex, Ordering};
+use crate::loom::{AtomicUsize, Mutex, Ordering};
 use crate::runtime::{Ambient, AmbientSource, Job, Spawn, Task, TaskInfo, Tasks};
 use crate::task::{JoinError, JoinHandle, Scheduler, allocate};
+use crate::util::WakerSlot;
 
 /// What a combinator shares with its children: handles `H`, and the decision `S` of one of them.
 pub(super) struct Shared<S, H, R> {
@@ -33,7 +34,7 @@ pub(super) struct Shared<S, H, R> {
     /// The combinator as a scope.
     pub(super) node: Arc<Node>,
     /// Who polls the combinator.
-    waker: AtomicWaker,
+    waker: WakerSlot,
     left: AtomicUsize,
     inner: Mutex<Inner<S, H>>,
 }
@@ -56,7 +57,7 @@ impl<S, H, R> Shared<S, H, R> {
         Self {
             runtime,
             node,
-            waker: AtomicWaker::new(),
+            waker: WakerSlot::new(),
             left: AtomicUsize::new(0),
             inner: Mutex::new(Inner {
                 handles: None,

@@ -27,7 +27,7 @@ use super::task::{Task, TaskInfo};
 use crate::context::{self, Node, Vars};
 use crate::loom::{self, UnsafeCell, fault};
 use crate::report::{Report, report};
-use crate::util::{discard, panic_message};
+use crate::util::{discard, drop_foreign, panic_message};
 
 /// What a header can ask of its cell.
 ///
@@ -342,7 +342,7 @@ pub(crate) fn register_joiner(header: &NonNull<Header>, waker: &Waker) -> bool {
         .join_waker
         .with_mut(|slot| unsafe { std::mem::replace(&mut *slot, fresh) });
     let stored = this.state.set_join_waker() || take_joiner(this);
-    drop(old);
+    drop_foreign(old);
     stored
 }
 
@@ -350,7 +350,7 @@ pub(crate) fn register_joiner(header: &NonNull<Header>, waker: &Waker) -> bool {
 fn take_joiner(this: &Header) -> bool {
     // SAFETY: the completer did not find `JOIN_WAKER` set, so the slot stays the handle's.
     let waker = this.join_waker.with_mut(|slot| unsafe { (*slot).take() });
-    drop(waker);
+    drop_foreign(waker);
     false
 }
 
