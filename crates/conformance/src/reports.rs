@@ -72,6 +72,16 @@ pub(crate) fn of_panics(text: &str) -> usize {
     seen.iter().filter(|(_, report)| says(report)).count()
 }
 
+/// How many reports of errors of clean-ups say this, of whatever task; for texts that are used once.
+pub(crate) fn of_errors(text: &str) -> usize {
+    let says = |report: &Report| match report {
+        Report::CleanUpFailed { message, .. } => message.ends_with(text),
+        _ => false,
+    };
+    let seen = lock(&SEEN);
+    seen.iter().filter(|(_, report)| says(report)).count()
+}
+
 /// Returns whom a report is about.
 fn task(report: &Report) -> Option<&TaskInfo> {
     match report {

@@ -465,6 +465,8 @@ macro_rules! suite {
             panics {
                 in_bodies,
                 in_clean_ups,
+                in_a_drop,
+                after_errors_of_releases,
                 in_the_wake_of_a_waker,
                 in_the_drop_of_a_waker,
                 in_the_body_of_a_group,

@@ -19,7 +19,7 @@ use crate::reports;
 
 /// What runs the body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Primitive {
+pub(super) enum Primitive {
     Task,
     Scope,
     Limit,
@@ -124,7 +124,7 @@ fn value(result: Result<u32, &'static str>) -> u32 {
 }
 
 /// The primitive, with a sibling where it can have one.
-fn run<R: Runtime>(
+pub(super) fn run<R: Runtime>(
     rt: &R,
     primitive: Primitive,
     body: Faulty,
