@@ -3,6 +3,7 @@
 //! Task numbers are unique in the process, so cases that run beside each other do not disturb each
 //! other.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::{Mutex, Once};
 use std::thread::{self, ThreadId};
@@ -15,12 +16,19 @@ use crate::probe::lock;
 
 static SEEN: Mutex<Vec<(ThreadId, Report)>> = Mutex::new(Vec::new());
 
+/// How often each text was reported.
+type Texts = Mutex<BTreeMap<String, usize>>;
+
+static PANICS: Texts = Mutex::new(BTreeMap::new());
+static ERRORS: Texts = Mutex::new(BTreeMap::new());
+
 /// Takes the hook over, once.
 pub(crate) fn install() {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(|| {
         report::set_hook(|report| {
             if !everywhere::reported(report) {
+                count(report);
                 lock(&SEEN).push((thread::current().id(), report.clone()));
             }
         });
@@ -61,25 +69,27 @@ pub(crate) fn of_clean_ups(id: TaskId) -> Vec<String> {
 
 /// How many reports of panics say this, of whatever task; for texts that are used once.
 pub(crate) fn of_panics(text: &str) -> usize {
-    let says = |report: &Report| match report {
-        Report::PanicNotJoined { message, .. }
-        | Report::PanicInDrop { message, .. }
-        | Report::PanicInCleanUp { message, .. }
-        | Report::PanicInWaker { message, .. } => message.ends_with(text),
-        _ => false,
-    };
-    let seen = lock(&SEEN);
-    seen.iter().filter(|(_, report)| says(report)).count()
+    lock(&PANICS).get(text).copied().unwrap_or(0)
 }
 
 /// How many reports of errors of clean-ups say this, of whatever task; for texts that are used once.
 pub(crate) fn of_errors(text: &str) -> usize {
-    let says = |report: &Report| match report {
-        Report::CleanUpFailed { message, .. } => message.ends_with(text),
-        _ => false,
+    lock(&ERRORS).get(text).copied().unwrap_or(0)
+}
+
+/// Counts what a report says: cases ask for it so often that to look through all would take too long.
+fn count(report: &Report) {
+    let (texts, text) = match report {
+        Report::PanicNotJoined { message, .. }
+        | Report::PanicInDrop { message, .. }
+        | Report::PanicInCleanUp { message, .. }
+        | Report::PanicInWaker { message, .. } => (&PANICS, message),
+        Report::CleanUpFailed { message, .. } => (&ERRORS, message),
+        _ => return,
     };
-    let seen = lock(&SEEN);
-    seen.iter().filter(|(_, report)| says(report)).count()
+    // Some say first where it was.
+    let text = text.rsplit(": ").next().unwrap_or(text);
+    *lock(texts).entry(text.to_owned()).or_default() += 1;
 }
 
 /// Returns whom a report is about.
