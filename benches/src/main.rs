@@ -8,6 +8,8 @@
 mod cancel;
 mod combine;
 mod competitors;
+mod completed;
+mod loads;
 mod measure;
 mod spawned;
 
@@ -107,6 +109,7 @@ fn main() -> std::io::Result<()> {
         });
     }
     scenarios.extend(combine::scenarios(args.smoke));
+    scenarios.extend(completed::scenarios(args.smoke));
     for scenario in &mut scenarios {
         if let Some(only) = &args.only {
             scenario.competitors.retain(|who| who.name == only);
