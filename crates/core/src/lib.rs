@@ -6,6 +6,7 @@
 //! | write a backend | the clauses in [`runtime`] |
 //! | know what cancel, join and drop mean | [`task`] |
 //! | run futures together, in place or as tasks | [`combine`], [`spawned`] |
+//! | hand values from task to task | [`channel`] |
 //! | use sockets on any runtime | [`net`] |
 //! | write an application | the crate `kumi`, which chooses a backend and adds ambient functions |
 //!
@@ -39,6 +40,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod cancel;
+pub mod channel;
 pub mod cleanup;
 pub mod combine;
 pub mod context;

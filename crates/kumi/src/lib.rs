@@ -90,6 +90,7 @@ pub use kumi_core::cancel::{
     CancelHandle, CancelReason, CancelScope, Cancelled, cancel_requested, cancelled, checkpoint,
     effective_deadline, poll_checkpoint,
 };
+pub use kumi_core::channel;
 pub use kumi_core::cleanup::{
     ExitErrors, ExitFailed, ExitStack, finally, on_cancel, uncancellable,
 };

@@ -14,8 +14,8 @@ const SOURCE: &str = "crates/core/src/";
 const LAYERS: &[&[&str]] = &[
     &["loom", "util", "context", "report", "runtime"],
     &["sync"],
-    &["cancel", "channel"],
-    &["combine"],
+    &["cancel"],
+    &["channel", "combine"],
     &["task"],
     &["cleanup", "group", "net", "spawned"],
     &["run"],

@@ -1,0 +1,264 @@
+//! The end that sends.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll, ready};
+
+use super::error::{SendError, TrySendError};
+use super::permit::{Permit, Reserve};
+use super::shared::{Key, block_on};
+use super::sink::SendSink;
+use super::state::State;
+use super::{Channel, both_ends, upgrade};
+use crate::cancel::poll_checkpoint;
+use crate::loom::Ordering;
+
+/// The end of a channel that sends; clones send into the same one. Made by
+/// [`bounded`](super::bounded).
+///
+/// The channel closes when the last one is dropped.
+pub struct Sender<T> {
+    pub(super) channel: Arc<Channel<T>>,
+}
+
+impl<T> Sender<T> {
+    pub(super) fn new(channel: Arc<Channel<T>>) -> Self {
+        Self { channel }
+    }
+
+    both_ends!();
+
+    /// Sends `value`; waits for a place if there is none.
+    ///
+    /// # Cancel safety
+    ///
+    /// If it is dropped, the value was either sent or is dropped with it; and it loses its place in the
+    /// line. [`reserve`](Self::reserve) waits without a value.
+    ///
+    /// # Errors
+    ///
+    /// The value, if the channel is closed, also if that happens while it waits.
+    ///
+    /// # Panics
+    ///
+    /// When polled after it was ready.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kumi_core::channel::{SendError, bounded};
+    /// use kumi_core::runtime::Runtime;
+    ///
+    /// kumi_sim::Sim::new().block_on(async {
+    ///     let (sender, receiver) = bounded(1);
+    ///     sender.send("hello").await.unwrap();
+    ///     assert_eq!(receiver.recv().await, Ok("hello"));
+    ///     drop(receiver);
+    ///     assert_eq!(sender.send("anybody?").await, Err(SendError("anybody?")));
+    /// });
+    /// ```
+    pub fn send(&self, value: T) -> SendFuture<'_, T> {
+        SendFuture {
+            channel: &self.channel,
+            value: Some(value),
+            key: None,
+        }
+    }
+
+    /// Sends `value` if that is possible at once: if there is a place, and nobody waits for one.
+    ///
+    /// # Errors
+    ///
+    /// The value, and whether the channel is full or closed.
+    pub fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
+        self.channel.values.try_put(value)
+    }
+
+    /// Sends `value` from a thread that runs no tasks; waits for a place, blocking the thread.
+    ///
+    /// # Errors
+    ///
+    /// The value, if the channel is closed.
+    ///
+    /// # Panics
+    ///
+    /// Inside a task, where it would block others: `send(..).await` there.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kumi_core::channel::bounded;
+    ///
+    /// let (sender, receiver) = bounded(1);
+    /// let thread = std::thread::spawn(move || {
+    ///     for number in 0..10 {
+    ///         sender.send_blocking(number).unwrap();
+    ///     }
+    /// });
+    /// let sum: u32 = std::iter::from_fn(|| receiver.recv_blocking().ok()).sum();
+    /// thread.join().unwrap();
+    /// assert_eq!(sum, 45);
+    /// ```
+    #[track_caller]
+    pub fn send_blocking(&self, value: T) -> Result<(), SendError<T>> {
+        let mut send = self.send(value);
+        block_on("Sender::send_blocking", |cx| send.poll_put(cx))
+    }
+
+    /// Waits for a place, and keeps it for a value that is made later.
+    ///
+    /// A place counts as taken until the [`Permit`] is used or dropped. The value comes behind all that
+    /// are sent before it. At a rendezvous there is a place once a receiver waits; if that one goes, the
+    /// value is kept for the next.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost when it is dropped but its place in the line.
+    ///
+    /// # Errors
+    ///
+    /// If the channel is closed, also if that happens while it waits.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kumi_core::channel::bounded;
+    /// use kumi_core::runtime::Runtime;
+    ///
+    /// kumi_sim::Sim::new().block_on(async {
+    ///     let (sender, receiver) = bounded(1);
+    ///     let permit = sender.reserve().await.unwrap();
+    ///     assert!(sender.try_send(1).is_err());
+    ///     permit.send(2).unwrap();
+    ///     assert_eq!(receiver.recv().await, Ok(2));
+    /// });
+    /// ```
+    pub fn reserve(&self) -> Reserve<'_, T> {
+        Reserve::new(&self.channel)
+    }
+
+    /// A place, if there is one at once and nobody waits for one.
+    ///
+    /// # Errors
+    ///
+    /// Whether the channel is full or closed.
+    pub fn try_reserve(&self) -> Result<Permit<'_, T>, TrySendError<()>> {
+        match self.channel.values.change(|state, _| state.try_reserve()) {
+            Some(true) => Ok(Permit::new(&self.channel)),
+            Some(false) => Err(TrySendError::Full(())),
+            None => Err(TrySendError::Closed(())),
+        }
+    }
+
+    /// The same end as a [`Sink`](futures_sink::Sink).
+    pub fn into_sink(self) -> SendSink<T> {
+        SendSink::new(self)
+    }
+
+    /// A handle that does not keep the channel open.
+    #[must_use]
+    pub fn downgrade(&self) -> WeakSender<T> {
+        WeakSender(Arc::downgrade(&self.channel))
+    }
+
+    /// Whether both send into the same channel.
+    #[must_use]
+    pub fn same_channel(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.channel, &other.channel)
+    }
+}
+
+impl<T> Clone for Sender<T> {
+    fn clone(&self) -> Self {
+        self.channel.senders.fetch_add(1, Ordering::Relaxed);
+        Self::new(Arc::clone(&self.channel))
+    }
+}
+
+impl<T> Drop for Sender<T> {
+    fn drop(&mut self) {
+        if self.channel.senders.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.channel.values.change(State::last_sender_went);
+        }
+    }
+}
+
+impl<T> fmt::Debug for Sender<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender")
+            .field("len", &self.len())
+            .field("capacity", &self.capacity())
+            .field("is_closed", &self.is_closed())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A [`Sender`] that does not keep its channel open.
+pub struct WeakSender<T>(Weak<Channel<T>>);
+
+impl<T> WeakSender<T> {
+    /// A sender, if there still is one.
+    #[must_use]
+    pub fn upgrade(&self) -> Option<Sender<T>> {
+        let channel = self.0.upgrade()?;
+        upgrade(&channel.senders).then(|| Sender::new(channel))
+    }
+}
+
+impl<T> Clone for WeakSender<T> {
+    fn clone(&self) -> Self {
+        Self(Weak::clone(&self.0))
+    }
+}
+
+impl<T> fmt::Debug for WeakSender<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WeakSender")
+    }
+}
+
+/// The future of [`Sender::send`].
+#[must_use = "futures do nothing unless polled"]
+pub struct SendFuture<'a, T> {
+    channel: &'a Channel<T>,
+    /// None once it was sent, or put into the line.
+    value: Option<T>,
+    key: Key,
+}
+
+impl<T> SendFuture<'_, T> {
+    fn poll_put(&mut self, cx: &Context<'_>) -> Poll<Result<(), SendError<T>>> {
+        let Self {
+            channel,
+            value,
+            key,
+        } = self;
+        channel.values.poll_put(value, key, cx)
+    }
+}
+
+// The value is never pinned.
+impl<T> Unpin for SendFuture<'_, T> {}
+
+impl<T> Future for SendFuture<'_, T> {
+    type Output = Result<(), SendError<T>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        ready!(poll_checkpoint(cx));
+        self.poll_put(cx)
+    }
+}
+
+impl<T> Drop for SendFuture<'_, T> {
+    fn drop(&mut self) {
+        self.channel.values.leave(&mut self.key);
+    }
+}
+
+impl<T> fmt::Debug for SendFuture<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SendFuture").finish_non_exhaustive()
+    }
+}
