@@ -213,6 +213,8 @@ impl<T, S: Store<T>> State<T, S> {
             return Err(value);
         }
         self.place(value, wakes);
+        // The place is free again if the value went to one who waited.
+        self.settle(wakes);
         self.end_gets(wakes);
         Ok(())
     }
