@@ -6,6 +6,7 @@
 )]
 
 mod cancel;
+mod channel;
 mod combine;
 mod competitors;
 mod completed;
@@ -110,6 +111,7 @@ fn main() -> std::io::Result<()> {
     }
     scenarios.extend(combine::scenarios(args.smoke));
     scenarios.extend(completed::scenarios(args.smoke));
+    scenarios.extend(channel::scenarios(args.smoke)?);
     for scenario in &mut scenarios {
         if let Some(only) = &args.only {
             scenario.competitors.retain(|who| who.name == only);
