@@ -73,6 +73,9 @@ pub(crate) fn scenarios(smoke: bool) -> io::Result<Vec<Scenario>> {
     Ok(all)
 }
 
+/// All senders and all receivers of a channel.
+type Ends<S, R> = (Vec<S>, Vec<R>);
+
 /// A kind of channel.
 trait Peer: 'static {
     const NAME: &'static str;
@@ -80,7 +83,7 @@ trait Peer: 'static {
     type Rx: Send + 'static;
 
     /// A channel, if there is one for so many.
-    fn make(capacity: usize, shape: Shape) -> Option<(Vec<Self::Tx>, Vec<Self::Rx>)>;
+    fn make(capacity: usize, shape: Shape) -> Option<Ends<Self::Tx, Self::Rx>>;
 
     fn send(sender: &Self::Tx, value: u64) -> impl Future<Output = ()>;
 
@@ -96,12 +99,12 @@ macro_rules! peer {
             type Tx = $tx;
             type Rx = $rx;
 
-            fn make(capacity: usize, shape: Shape) -> Option<(Vec<$tx>, Vec<$rx>)> {
+            fn make(capacity: usize, shape: Shape) -> Option<Ends<$tx, $rx>> {
                 let most: (usize, usize) = $most;
                 if shape.senders > most.0 || shape.receivers > most.1 {
                     return None;
                 }
-                let make: fn(usize, Shape) -> (Vec<$tx>, Vec<$rx>) = $make;
+                let make: fn(usize, Shape) -> Ends<$tx, $rx> = $make;
                 Some(make(capacity, shape))
             }
 
@@ -121,7 +124,7 @@ macro_rules! peer {
 
 const MANY: (usize, usize) = (usize::MAX, usize::MAX);
 
-fn clones<S: Clone, R: Clone>((tx, rx): (S, R), shape: Shape) -> (Vec<S>, Vec<R>) {
+fn clones<S: Clone, R: Clone>((tx, rx): (S, R), shape: Shape) -> Ends<S, R> {
     (vec![tx; shape.senders], vec![rx; shape.receivers])
 }
 
@@ -198,7 +201,7 @@ impl Peer for Flume {
     type Tx = flume::Sender<u64>;
     type Rx = flume::Receiver<u64>;
 
-    fn make(capacity: usize, shape: Shape) -> Option<(Vec<Self::Tx>, Vec<Self::Rx>)> {
+    fn make(capacity: usize, shape: Shape) -> Option<Ends<Self::Tx, Self::Rx>> {
         Some(clones(flume::bounded(capacity), shape))
     }
 

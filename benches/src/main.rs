@@ -20,7 +20,7 @@ use measure::{Competitor, Settings};
 /// Compares the backends of Kumi with the native API of the same runtime.
 #[derive(Debug, Parser)]
 struct Args {
-    /// Only the scenarios whose name contains this.
+    /// Only the scenarios whose name contains this; with `^` in front, those that begin with it.
     filter: Option<String>,
     /// Only this competitor, by its whole name: for a profiler.
     #[arg(long)]
@@ -120,11 +120,11 @@ fn main() -> std::io::Result<()> {
                 .iter_mut()
                 .for_each(|who| who.base = who.name);
         }
-        if args
-            .filter
-            .as_ref()
-            .is_some_and(|filter| !scenario.name.contains(filter))
-        {
+        let fits = |filter: &str| match filter.strip_prefix('^') {
+            Some(beginning) => scenario.name.starts_with(beginning),
+            None => scenario.name.contains(filter),
+        };
+        if !args.filter.as_deref().is_none_or(fits) {
             continue;
         }
         println!("\n{} ({} rounds)", scenario.name, settings.rounds);

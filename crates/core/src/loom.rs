@@ -13,6 +13,10 @@
 //! number of locks held by the thread is counted, so that [`assert_unlocked`] can prove that no
 //! waker is woken, cloned or dropped under a lock.
 
+mod lock;
+
+pub(crate) use lock::Lock;
+
 #[cfg(loom)]
 pub(crate) use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 #[cfg(not(loom))]
@@ -160,7 +164,7 @@ impl<T> Mutex<T> {
         let model = model.lock().unwrap_or_else(PoisonError::into_inner);
         let value = self.value.lock().unwrap_or_else(PoisonError::into_inner);
         #[cfg(debug_assertions)]
-        let _ = DEPTH.try_with(|depth| depth.set(depth.get() + 1));
+        count_lock(1);
         MutexGuard {
             value,
             #[cfg(loom)]
@@ -200,8 +204,14 @@ impl<T> DerefMut for MutexGuard<'_, T> {
 impl<T> Drop for MutexGuard<'_, T> {
     fn drop(&mut self) {
         #[cfg(debug_assertions)]
-        let _ = DEPTH.try_with(|depth| depth.set(depth.get() - 1));
+        count_lock(-1);
     }
+}
+
+/// Counts a lock that was taken or freed.
+#[cfg(debug_assertions)]
+fn count_lock(change: isize) {
+    let _ = DEPTH.try_with(|depth| depth.set(depth.get().wrapping_add_signed(change)));
 }
 
 /// Panics in debug builds if this thread holds one of core's locks.

@@ -61,6 +61,7 @@ impl<T> Receiver<T> {
     ///     assert_eq!(receiver.recv().await, Err(RecvError));
     /// });
     /// ```
+    #[inline]
     pub fn recv(&self) -> Recv<'_, T> {
         Recv {
             receiver: self,
@@ -140,9 +141,13 @@ impl<T> Receiver<T> {
     }
 
     /// What this handle was given as a stream; as a stream it waits no more.
-    #[inline]
+    #[inline(always)]
     fn take_over(&self) -> Option<T> {
-        let key = self.key?;
+        self.take_over_from(self.key?)
+    }
+
+    #[inline(never)]
+    fn take_over_from(&self, key: usize) -> Option<T> {
         let take = |state: &mut State<_, _>, _: &mut _| state.take_over(key);
         let (value, waker) = self.channel.values.change(take);
         drop_foreign(waker);
@@ -227,7 +232,7 @@ pub struct Recv<'a, T> {
 }
 
 impl<T> Recv<'_, T> {
-    #[inline]
+    #[inline(always)]
     fn poll_get(&mut self, cx: &Context<'_>) -> Poll<Result<T, RecvError>> {
         if self.key.is_none() {
             if let Some(value) = self.receiver.take_over() {
@@ -242,6 +247,7 @@ impl<T> Recv<'_, T> {
 impl<T> Future for Recv<'_, T> {
     type Output = Result<T, RecvError>;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         ready!(poll_checkpoint(cx));
         self.poll_get(cx)
@@ -249,6 +255,7 @@ impl<T> Future for Recv<'_, T> {
 }
 
 impl<T> Drop for Recv<'_, T> {
+    #[inline]
     fn drop(&mut self) {
         self.receiver.channel.values.leave(&mut self.key);
     }
@@ -289,7 +296,11 @@ impl<T> Future for RecvMany<'_, T> {
         buffer.reserve(more + 1);
         buffer.push(first);
         let taken = values.change(|state, wakes| {
-            let next = |_| state.try_get(wakes).ok();
+            let next = |_| {
+                let (value, waker) = state.try_get().ok()?;
+                wakes.add(waker);
+                Some(value)
+            };
             let taken = buffer.len();
             buffer.extend((0..more).map_while(next));
             buffer.len() - taken

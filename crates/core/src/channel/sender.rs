@@ -59,6 +59,7 @@ impl<T> Sender<T> {
     ///     assert_eq!(sender.send("anybody?").await, Err(SendError("anybody?")));
     /// });
     /// ```
+    #[inline]
     pub fn send(&self, value: T) -> SendFuture<'_, T> {
         SendFuture {
             channel: &self.channel,
@@ -229,6 +230,7 @@ pub struct SendFuture<'a, T> {
 }
 
 impl<T> SendFuture<'_, T> {
+    #[inline(always)]
     fn poll_put(&mut self, cx: &Context<'_>) -> Poll<Result<(), SendError<T>>> {
         let Self {
             channel,
@@ -245,6 +247,7 @@ impl<T> Unpin for SendFuture<'_, T> {}
 impl<T> Future for SendFuture<'_, T> {
     type Output = Result<(), SendError<T>>;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         ready!(poll_checkpoint(cx));
         self.poll_put(cx)
@@ -252,6 +255,7 @@ impl<T> Future for SendFuture<'_, T> {
 }
 
 impl<T> Drop for SendFuture<'_, T> {
+    #[inline]
     fn drop(&mut self) {
         self.channel.values.leave(&mut self.key);
     }

@@ -1,7 +1,7 @@
 //! A channel with its lock: the polls of those who put, take and reserve.
 //!
-//! Each poll takes the lock once, and once more if it has to wait: its waker is cloned between the two,
-//! since that is foreign code. Everything that is woken or dropped is, once the lock is free.
+//! Each poll takes the lock once, and once more if it has to wait with a foreign waker, which is cloned
+//! between the two. Everything that is woken or dropped is, once the lock is free.
 
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker, ready};
@@ -12,44 +12,51 @@ use super::line::Stage;
 use super::state::{State, Wakes};
 use super::store::Store;
 use crate::context::assert_may_block;
-use crate::loom::{Mutex, assert_unlocked};
+use crate::loom::{Lock, assert_unlocked};
+use crate::runtime::header;
 use crate::util::{drop_foreign, wake_contained};
 
 /// See the module.
-pub(crate) struct Shared<T, S>(Mutex<State<T, S>>);
+pub(crate) struct Shared<T, S>(Lock<State<T, S>>);
 
 /// The number of a waiter, while it is one.
 pub(crate) type Key = Option<usize>;
 
 impl<T, S: Store<T>> Shared<T, S> {
     pub(crate) fn new(capacity: usize) -> Self {
-        Self(Mutex::new(State::new(capacity)))
+        Self(Lock::new(State::new(capacity)))
     }
 
     /// Looks at the state.
     pub(crate) fn see<R>(&self, f: impl FnOnce(&State<T, S>) -> R) -> R {
-        f(&self.0.lock())
+        self.0.with(|state| f(state))
     }
 
     /// Changes the state, and wakes whom that concerns.
     #[inline]
     pub(crate) fn change<R>(&self, f: impl FnOnce(&mut State<T, S>, &mut Wakes) -> R) -> R {
         let mut wakes = Wakes::default();
-        let result = f(&mut self.0.lock(), &mut wakes);
+        let result = self.0.with(|state| f(state, &mut wakes));
         wake_contained(wakes);
         result
     }
 
+    #[inline(always)]
     pub(crate) fn try_put(&self, value: T) -> Result<(), TrySendError<T>> {
-        self.change(|state, wakes| state.try_put(value, wakes))
+        let waker = self.0.with(|state| state.try_put(value))?;
+        wake(waker);
+        Ok(())
     }
 
+    #[inline(always)]
     pub(crate) fn try_get(&self) -> Result<T, TryRecvError> {
-        self.change(State::try_get)
+        let (value, waker) = self.0.with(State::try_get)?;
+        wake(waker);
+        Ok(value)
     }
 
     /// Puts the value, or waits for a place with it.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn poll_put(
         &self,
         value: &mut Option<T>,
@@ -57,22 +64,52 @@ impl<T, S: Store<T>> Shared<T, S> {
         cx: &Context<'_>,
     ) -> Poll<Result<(), SendError<T>>> {
         if key.is_some() {
-            return Poll::Ready(match ready!(self.poll_served(key, cx)) {
-                Stage::Refused(value) => Err(SendError(value)),
-                _ => Ok(()),
-            });
+            return self.poll_put_again(key, cx);
         }
         let unsent = value
             .take()
             .expect("a send is not polled after it was ready");
-        let unsent = match self.try_put(unsent) {
-            Ok(()) => return Poll::Ready(Ok(())),
-            Err(TrySendError::Closed(value)) => return Poll::Ready(Err(SendError(value))),
-            Err(TrySendError::Full(value)) => value,
-        };
+        let quick = header::is_own(cx.waker());
+        let tried = self.0.with(|state| match state.try_put(unsent) {
+            Err(TrySendError::Full(value)) if quick && state.capacity() > 0 => {
+                *key = Some(state.line_up(Stage::Put(value), cx.waker().clone()));
+                Ok(None)
+            }
+            tried => tried,
+        });
+        match tried {
+            Ok(_) if key.is_some() => Poll::Pending,
+            Ok(waker) => {
+                wake(waker);
+                Poll::Ready(Ok(()))
+            }
+            Err(TrySendError::Closed(value)) => Poll::Ready(Err(SendError(value))),
+            Err(TrySendError::Full(value)) => self.wait_to_put(value, key, cx),
+        }
+    }
+
+    #[inline(never)]
+    fn poll_put_again(&self, key: &mut Key, cx: &Context<'_>) -> Poll<Result<(), SendError<T>>> {
+        Poll::Ready(match ready!(self.poll_served(key, cx)) {
+            Stage::Refused(value) => Err(SendError(value)),
+            _ => Ok(()),
+        })
+    }
+
+    /// With a foreign waker, which is cloned while the lock is free.
+    #[inline(never)]
+    fn wait_to_put(
+        &self,
+        value: T,
+        key: &mut Key,
+        cx: &Context<'_>,
+    ) -> Poll<Result<(), SendError<T>>> {
         let mut waker = Some(clone(cx));
-        let outcome = self.change(|state, wakes| match state.try_put(unsent, wakes) {
-            Ok(()) => Poll::Ready(Ok(())),
+        let outcome = self.change(|state, wakes| match state.try_put(value) {
+            Ok(waker) => {
+                wakes.add(waker);
+                Poll::Ready(Ok(()))
+            }
             Err(TrySendError::Closed(value)) => Poll::Ready(Err(SendError(value))),
             Err(TrySendError::Full(value)) => {
                 let waker = waker.take().expect("it is used once");
@@ -111,7 +148,7 @@ impl<T, S: Store<T>> Shared<T, S> {
     }
 
     /// Takes a value, or waits for one.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn poll_get(&self, key: &mut Key, cx: &Context<'_>) -> Poll<Result<T, RecvError>> {
         if key.is_some() {
             match ready!(self.poll_served(key, cx)) {
@@ -121,14 +158,34 @@ impl<T, S: Store<T>> Shared<T, S> {
                 _ => {}
             }
         }
-        match self.try_get() {
-            Ok(value) => return Poll::Ready(Ok(value)),
-            Err(TryRecvError::Closed) => return Poll::Ready(Err(RecvError)),
-            Err(TryRecvError::Empty) => {}
+        let quick = header::is_own(cx.waker());
+        let tried = self.0.with(|state| match state.try_get() {
+            Err(TryRecvError::Empty) if quick && state.capacity() > 0 => {
+                *key = Some(state.line_up(Stage::Get, cx.waker().clone()));
+                Err(TryRecvError::Empty)
+            }
+            tried => tried,
+        });
+        match tried {
+            Ok((value, waker)) => {
+                wake(waker);
+                Poll::Ready(Ok(value))
+            }
+            Err(TryRecvError::Closed) => Poll::Ready(Err(RecvError)),
+            Err(TryRecvError::Empty) if key.is_some() => Poll::Pending,
+            Err(TryRecvError::Empty) => self.wait_to_get(key, cx),
         }
+    }
+
+    /// With a foreign waker, which is cloned while the lock is free.
+    #[inline(never)]
+    fn wait_to_get(&self, key: &mut Key, cx: &Context<'_>) -> Poll<Result<T, RecvError>> {
         let mut waker = Some(clone(cx));
-        let outcome = self.change(|state, wakes| match state.try_get(wakes) {
-            Ok(value) => Poll::Ready(Ok(value)),
+        let outcome = self.change(|state, wakes| match state.try_get() {
+            Ok((value, waker)) => {
+                wakes.add(waker);
+                Poll::Ready(Ok(value))
+            }
             Err(TryRecvError::Closed) => Poll::Ready(Err(RecvError)),
             Err(TryRecvError::Empty) => {
                 let waker = waker.take().expect("it is used once");
@@ -159,42 +216,61 @@ impl<T, S: Store<T>> Shared<T, S> {
     }
 
     /// The stage of a waiter that was served; it is none any more then.
+    #[inline(never)]
     fn poll_served(&self, slot: &mut Key, cx: &Context<'_>) -> Poll<Stage<T>> {
         let Some(key) = *slot else {
             unreachable!("it waits")
         };
-        {
-            let mut state = self.0.lock();
-            if !state.waits(key) {
+        let known = |state: &mut State<T, S>| match state.waits(key) {
+            false => Err(state.finish(key)),
+            true => Ok(state.is_known(key, cx.waker())),
+        };
+        match self.0.with(known) {
+            Ok(true) => return Poll::Pending,
+            Ok(false) => {}
+            Err(stage) => {
                 *slot = None;
-                return Poll::Ready(state.finish(key));
-            }
-            if state.is_known(key, cx.waker()) {
-                return Poll::Pending;
+                return Poll::Ready(stage);
             }
         }
         let mut waker = Some(clone(cx));
-        let served = {
-            let mut state = self.0.lock();
+        let served = self.0.with(|state| {
             if state.waits(key) {
                 std::mem::swap(&mut waker, state.waker_of(key));
-                None
-            } else {
-                *slot = None;
-                Some(state.finish(key))
+                return None;
             }
-        };
+            Some(state.finish(key))
+        });
+        if served.is_some() {
+            *slot = None;
+        }
         drop_foreign(waker);
         served.map_or(Poll::Pending, Poll::Ready)
     }
 
-    /// A waiter goes.
+    /// A waiter goes, if it is one.
+    #[inline(always)]
     pub(crate) fn leave(&self, key: &mut Key) {
+        if key.is_some() {
+            self.leave_line(key);
+        }
+    }
+
+    #[cold]
+    fn leave_line(&self, key: &mut Key) {
         if let Some(key) = key.take() {
             let left = self.change(|state, wakes| state.leave(key, wakes));
             drop_foreign(left.waker);
             drop(left.value);
         }
+    }
+}
+
+/// Wakes one, if there is one; the lock is free.
+#[inline(always)]
+fn wake(waker: Option<Waker>) {
+    if waker.is_some() {
+        wake_contained(waker);
     }
 }
 

@@ -41,7 +41,7 @@ pub(crate) struct Wakes {
 
 impl Wakes {
     #[inline]
-    fn add(&mut self, waker: Option<Waker>) {
+    pub(crate) fn add(&mut self, waker: Option<Waker>) {
         match &self.first {
             None => self.first = waker,
             Some(_) => self.rest.extend(waker),
@@ -135,63 +135,87 @@ impl<T, S: Store<T>> State<T, S> {
     }
 
     /// Puts a value, for which there is a place.
-    #[inline]
-    fn place(&mut self, value: T, wakes: &mut Wakes) {
+    #[inline(always)]
+    fn place(&mut self, value: T) -> Option<Waker> {
         let order = self.entered;
-        match self.gets.front() {
-            None => self.store.push(value),
-            Some(key) => self.give(key, order, value, wakes),
-        }
+        let waker = match self.gets.front() {
+            None => {
+                self.store.push(value);
+                None
+            }
+            Some(key) => self.give(key, order, value),
+        };
         self.entered += 1;
+        waker
     }
 
     /// Gives a value to a waiter in the line for values.
-    fn give(&mut self, key: usize, order: u64, value: T, wakes: &mut Wakes) {
+    #[inline(never)]
+    fn give(&mut self, key: usize, order: u64, value: T) -> Option<Waker> {
         self.gets.remove(&mut self.waiters, key);
-        self.serve(key, Stage::Got(order, value), wakes);
+        self.serve(key, Stage::Got(order, value)).1
     }
 
-    /// Tells a waiter, which is in no line any more, what became of it; gives its former stage.
-    fn serve(&mut self, key: usize, stage: Stage<T>, wakes: &mut Wakes) -> Stage<T> {
+    /// Tells a waiter, which is in no line any more, what became of it; gives its former stage, and its
+    /// waker.
+    fn serve(&mut self, key: usize, stage: Stage<T>) -> (Stage<T>, Option<Waker>) {
         let waiter = &mut self.waiters[key];
-        wakes.add(waiter.waker.take());
-        std::mem::replace(&mut waiter.stage, stage)
+        let waker = waiter.waker.take();
+        (std::mem::replace(&mut waiter.stage, stage), waker)
     }
 
-    /// Serves those who wait for a place as long as there is one.
-    #[inline]
-    fn settle(&mut self, wakes: &mut Wakes) {
-        while let Some(key) = self.puts.front() {
-            if !self.has_room() || fault("a_free_place_serves_nobody") {
-                return;
+    /// Serves the first who waits for a place, if there is one; nobody waits for a value.
+    ///
+    /// One value has left, so this is all that [`settle`](Self::settle) would do.
+    #[inline(never)]
+    fn refill(&mut self) -> Option<Waker> {
+        let key = self.puts.front().filter(|_| self.has_room())?;
+        if fault("a_free_place_serves_nobody") {
+            return None;
+        }
+        self.puts.remove(&mut self.waiters, key);
+        match self.serve(key, Stage::Sent) {
+            (Stage::Put(value), waker) => {
+                self.store.push(value);
+                self.entered += 1;
+                waker
             }
-            self.puts.remove(&mut self.waiters, key);
-            self.take_place(key, wakes);
+            (_, waker) => {
+                self.waiters[key].stage = Stage::Reserved;
+                self.promised += 1;
+                waker
+            }
         }
     }
 
-    /// Lets one who waited for a place, and is out of the line, have it.
-    fn take_place(&mut self, key: usize, wakes: &mut Wakes) {
-        match self.serve(key, Stage::Sent, wakes) {
-            Stage::Put(value) => self.place(value, wakes),
-            _ => {
+    /// Serves those who wait for a place as long as there is one.
+    fn settle(&mut self, wakes: &mut Wakes) {
+        while let Some(key) = self.puts.front() {
+            if !self.has_room() {
+                return;
+            }
+            self.puts.remove(&mut self.waiters, key);
+            let (stage, waker) = self.serve(key, Stage::Sent);
+            wakes.add(waker);
+            if let Stage::Put(value) = stage {
+                wakes.add(self.place(value));
+            } else {
                 self.waiters[key].stage = Stage::Reserved;
                 self.promised += 1;
             }
         }
     }
 
-    /// Puts a value if that is possible at once.
-    #[inline]
-    pub(crate) fn try_put(&mut self, value: T, wakes: &mut Wakes) -> Result<(), TrySendError<T>> {
+    /// Puts a value if that is possible at once; gives whom to wake for it.
+    #[inline(always)]
+    pub(crate) fn try_put(&mut self, value: T) -> Result<Option<Waker>, TrySendError<T>> {
         if self.closed {
             return Err(TrySendError::Closed(value));
         }
         if !self.puts.is_empty() || !self.has_room() {
             return Err(TrySendError::Full(value));
         }
-        self.place(value, wakes);
-        Ok(())
+        Ok(self.place(value))
     }
 
     /// Promises a place if there is one: `Some(true)`; none if it is closed.
@@ -212,7 +236,7 @@ impl<T, S: Store<T>> State<T, S> {
         if self.deaf {
             return Err(value);
         }
-        self.place(value, wakes);
+        wakes.add(self.place(value));
         // The place is free again if the value went to one who waited.
         self.settle(wakes);
         self.end_gets(wakes);
@@ -227,16 +251,19 @@ impl<T, S: Store<T>> State<T, S> {
         self.end_gets(wakes);
     }
 
-    /// Takes a value if there is one.
-    #[inline]
-    pub(crate) fn try_get(&mut self, wakes: &mut Wakes) -> Result<T, TryRecvError> {
+    /// Takes a value if there is one; gives whom to wake for it.
+    #[inline(always)]
+    pub(crate) fn try_get(&mut self) -> Result<(T, Option<Waker>), TryRecvError> {
         if let Some(value) = self.store.pop() {
-            self.settle(wakes);
-            return Ok(value);
+            let waker = match self.puts.is_empty() {
+                true => None,
+                false => self.refill(),
+            };
+            return Ok((value, waker));
         }
         if self.capacity == 0 {
-            if let Some(value) = self.take_from_a_waiter(wakes) {
-                return Ok(value);
+            if let Some(taken) = self.take_from_a_waiter() {
+                return Ok(taken);
             }
         }
         Err(match self.is_over() {
@@ -246,14 +273,15 @@ impl<T, S: Store<T>> State<T, S> {
     }
 
     /// At a rendezvous: takes the value of the first who waits to put one.
-    fn take_from_a_waiter(&mut self, wakes: &mut Wakes) -> Option<T> {
+    #[inline(never)]
+    fn take_from_a_waiter(&mut self) -> Option<(T, Option<Waker>)> {
         let mut next = self.puts.front();
         while let Some(key) = next {
             if matches!(self.waiters[key].stage, Stage::Put(_)) {
                 self.puts.remove(&mut self.waiters, key);
-                if let Stage::Put(value) = self.serve(key, Stage::Sent, wakes) {
+                if let (Stage::Put(value), waker) = self.serve(key, Stage::Sent) {
                     self.entered += 1;
-                    return Some(value);
+                    return Some((value, waker));
                 }
             }
             // It has no value yet.
@@ -264,6 +292,17 @@ impl<T, S: Store<T>> State<T, S> {
 
     /// Adds a waiter to its line; it may be served at once, so its stage has to be looked at.
     pub(crate) fn wait(&mut self, stage: Stage<T>, waker: Waker, wakes: &mut Wakes) -> usize {
+        let key = self.line_up(stage, waker);
+        if self.capacity == 0 {
+            // One who waits for a value is a place.
+            self.settle(wakes);
+        }
+        key
+    }
+
+    /// The same where nobody is served by it: if there is a capacity.
+    #[inline(never)]
+    pub(crate) fn line_up(&mut self, stage: Stage<T>, waker: Waker) -> usize {
         let key = self.waiters.insert(Waiter::new(stage, waker));
         let line = match self.waiters[key].stage {
             Stage::Put(_) | Stage::Reserve => &mut self.puts,
@@ -271,10 +310,6 @@ impl<T, S: Store<T>> State<T, S> {
             _ => &mut self.gets,
         };
         line.push(&mut self.waiters, key);
-        if self.capacity == 0 {
-            // One who waits for a value is a place.
-            self.settle(wakes);
-        }
         key
     }
 
@@ -336,7 +371,7 @@ impl<T, S: Store<T>> State<T, S> {
                 }
                 match self.gets.front() {
                     None => self.store.give_back(order, value),
-                    Some(next) => self.give(next, order, value, wakes),
+                    Some(next) => wakes.add(self.give(next, order, value)),
                 }
                 None
             }
@@ -357,7 +392,9 @@ impl<T, S: Store<T>> State<T, S> {
         let first = !std::mem::replace(&mut self.closed, true);
         while let Some(key) = self.puts.front() {
             self.puts.remove(&mut self.waiters, key);
-            if let Stage::Put(value) = self.serve(key, Stage::Ended, wakes) {
+            let (stage, waker) = self.serve(key, Stage::Ended);
+            wakes.add(waker);
+            if let Stage::Put(value) = stage {
                 self.waiters[key].stage = Stage::Refused(value);
             }
         }
@@ -386,7 +423,7 @@ impl<T, S: Store<T>> State<T, S> {
         }
         while let Some(key) = self.gets.front() {
             self.gets.remove(&mut self.waiters, key);
-            self.serve(key, Stage::Ended, wakes);
+            wakes.add(self.serve(key, Stage::Ended).1);
         }
     }
 
@@ -430,7 +467,7 @@ impl<T, S: Store<T>> State<T, S> {
                 return;
             }
             self.joins.remove(&mut self.waiters, key);
-            self.serve(key, Stage::Ended, wakes);
+            wakes.add(self.serve(key, Stage::Ended).1);
         }
     }
 }

@@ -370,6 +370,12 @@ pub(crate) fn release_handle(header: NonNull<Header>, taken: bool) {
 
 // ===== the waker of a job that is run =====
 
+/// Whether it is the waker of a task that its runtime polls with core's: to clone it runs no foreign code.
+#[inline(always)]
+pub(crate) fn is_own(waker: &Waker) -> bool {
+    std::ptr::eq(waker.vtable(), &raw const WAKER)
+}
+
 static WAKER: RawWakerVTable =
     RawWakerVTable::new(clone_waker, wake_by_value, wake_by_ref, drop_waker);
 
