@@ -23,7 +23,8 @@
 //! # Close
 //!
 //! When the last sender is gone, or somebody called `close`, receivers get what is left, and then
-//! [`RecvError`]. When the last receiver is gone, values that are left are dropped at once, and senders
+//! [`RecvError`]; not before those who were given a value have looked at it, since it comes back if they
+//! go without. When the last receiver is gone, values that are left are dropped at once, and senders
 //! get theirs back in a [`SendError`].
 //!
 //! # Runtimes
@@ -60,7 +61,7 @@ use std::sync::Arc;
 
 use self::shared::Shared;
 use self::store::Fifo;
-use crate::loom::{AtomicUsize, Ordering};
+use crate::loom::{AtomicUsize, Ordering, fault};
 
 /// What the handles of a channel share.
 struct Channel<T> {
@@ -71,10 +72,25 @@ struct Channel<T> {
 
 /// Counts one handle more, unless there are none left.
 fn upgrade(handles: &AtomicUsize) -> bool {
+    if fault("upgrade_in_two_steps") {
+        let open = handles.load(Ordering::Acquire) > 0;
+        handles.fetch_add(usize::from(open), Ordering::AcqRel);
+        return open;
+    }
     let more = |count: usize| count.checked_add(1).filter(|_| count > 0);
     handles
         .fetch_update(Ordering::AcqRel, Ordering::Acquire, more)
         .is_ok()
+}
+
+/// Counts one handle less; true if it was the last.
+fn count_off(handles: &AtomicUsize) -> bool {
+    if fault("handles_counted_off_in_two_steps") {
+        let count = handles.load(Ordering::Acquire);
+        handles.store(count - 1, Ordering::Release);
+        return count == 1;
+    }
+    handles.fetch_sub(1, Ordering::AcqRel) == 1
 }
 
 /// A channel for many senders and many receivers, that holds at most `capacity` values.

@@ -15,7 +15,10 @@
 
 mod lock;
 
-pub(crate) use lock::Lock;
+#[cfg(not(loom))]
+pub(crate) use lock::Spin as Lock;
+#[cfg(loom)]
+pub use lock::Spin;
 
 #[cfg(loom)]
 pub(crate) use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
@@ -170,6 +173,24 @@ impl<T> Mutex<T> {
             #[cfg(loom)]
             _model: model,
         }
+    }
+}
+
+/// In models of what is under a lock, it is one whose waiters sleep: one that spins has far too many
+/// executions. It has a model of its own.
+#[cfg(loom)]
+pub(crate) struct Lock<T>(Mutex<T>);
+
+#[cfg(loom)]
+impl<T> Lock<T> {
+    /// A free lock around `value`.
+    pub(crate) fn new(value: T) -> Self {
+        Self(Mutex::new(value))
+    }
+
+    /// Takes the lock for `f`.
+    pub(crate) fn with<R>(&self, f: impl FnOnce(&mut T) -> R) -> R {
+        f(&mut self.0.lock())
     }
 }
 

@@ -9,6 +9,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
+#[cfg(loom)]
+#[doc(hidden)]
+pub use crate::loom::Spin;
 use crate::loom::thread_local;
 pub(crate) use waker::{WakerSlot, drop_foreign, wake_contained};
 

@@ -1,5 +1,5 @@
 //! Loom models of what core's threads agree on through atomics and locks: the task cell, the queues of
-//! jobs, the table of live tasks, scopes and groups.
+//! jobs, the table of live tasks, scopes, groups and channels.
 //!
 //! Each test explores every interleaving (within its bound) of a few operations that race in a
 //! running program, and checks what must hold in all of them: nobody misses a wake, a future and an
@@ -11,6 +11,8 @@
 
 #[path = "loom/cancel.rs"]
 mod cancel;
+#[path = "loom/channel.rs"]
+mod channel;
 #[path = "loom/deadline.rs"]
 mod deadline;
 #[path = "loom/group.rs"]
@@ -19,6 +21,8 @@ mod group;
 mod host;
 #[path = "loom/join.rs"]
 mod join;
+#[path = "loom/lock.rs"]
+mod lock;
 #[path = "loom/queue.rs"]
 mod queue;
 #[path = "loom/refs.rs"]

@@ -11,7 +11,7 @@ use futures_core::stream::{FusedStream, Stream};
 use super::error::{RecvError, TryRecvError};
 use super::shared::{Key, block_on};
 use super::state::State;
-use super::{Channel, both_ends, upgrade};
+use super::{Channel, both_ends, count_off, upgrade};
 use crate::cancel::poll_checkpoint;
 use crate::loom::Ordering;
 use crate::util::drop_foreign;
@@ -148,7 +148,7 @@ impl<T> Receiver<T> {
 
     #[inline(never)]
     fn take_over_from(&self, key: usize) -> Option<T> {
-        let take = |state: &mut State<_, _>, _: &mut _| state.take_over(key);
+        let take = |state: &mut State<_, _>, wakes: &mut _| state.take_over(key, wakes);
         let (value, waker) = self.channel.values.change(take);
         drop_foreign(waker);
         value
@@ -165,7 +165,7 @@ impl<T> Clone for Receiver<T> {
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
         self.channel.values.leave(&mut self.key);
-        if self.channel.receivers.fetch_sub(1, Ordering::AcqRel) == 1 {
+        if count_off(&self.channel.receivers) {
             let left = self.channel.values.change(State::last_receiver_went);
             drop(left);
         }

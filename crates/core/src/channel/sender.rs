@@ -11,7 +11,7 @@ use super::permit::{Permit, Reserve};
 use super::shared::{Key, block_on};
 use super::sink::SendSink;
 use super::state::State;
-use super::{Channel, both_ends, upgrade};
+use super::{Channel, both_ends, count_off, upgrade};
 use crate::cancel::poll_checkpoint;
 use crate::loom::Ordering;
 
@@ -180,7 +180,7 @@ impl<T> Clone for Sender<T> {
 
 impl<T> Drop for Sender<T> {
     fn drop(&mut self) {
-        if self.channel.senders.fetch_sub(1, Ordering::AcqRel) == 1 {
+        if count_off(&self.channel.senders) {
             self.channel.values.change(State::last_sender_went);
         }
     }

@@ -12,7 +12,7 @@ use super::line::Stage;
 use super::state::{State, Wakes};
 use super::store::Store;
 use crate::context::assert_may_block;
-use crate::loom::{Lock, assert_unlocked};
+use crate::loom::{Lock, assert_unlocked, fault};
 use crate::runtime::header;
 use crate::util::{drop_foreign, wake_contained};
 
@@ -37,7 +37,7 @@ impl<T, S: Store<T>> Shared<T, S> {
     pub(crate) fn change<R>(&self, f: impl FnOnce(&mut State<T, S>, &mut Wakes) -> R) -> R {
         let mut wakes = Wakes::default();
         let result = self.0.with(|state| f(state, &mut wakes));
-        wake_contained(wakes);
+        wakes.wake();
         result
     }
 
@@ -105,16 +105,22 @@ impl<T, S: Store<T>> Shared<T, S> {
         cx: &Context<'_>,
     ) -> Poll<Result<(), SendError<T>>> {
         let mut waker = Some(clone(cx));
-        let outcome = self.change(|state, wakes| match state.try_put(value) {
-            Ok(waker) => {
-                wakes.add(waker);
-                Poll::Ready(Ok(()))
-            }
-            Err(TrySendError::Closed(value)) => Poll::Ready(Err(SendError(value))),
-            Err(TrySendError::Full(value)) => {
-                let waker = waker.take().expect("it is used once");
-                *key = Some(state.wait(Stage::Put(value), waker, wakes));
-                Poll::Pending
+        let outcome = self.change(|state, wakes| {
+            let again = match fault("a_sender_waits_without_a_second_look") {
+                true => Err(TrySendError::Full(value)),
+                false => state.try_put(value),
+            };
+            match again {
+                Ok(waker) => {
+                    wakes.add(waker);
+                    Poll::Ready(Ok(()))
+                }
+                Err(TrySendError::Closed(value)) => Poll::Ready(Err(SendError(value))),
+                Err(TrySendError::Full(value)) => {
+                    let waker = waker.take().expect("it is used once");
+                    *key = Some(state.wait(Stage::Put(value), waker, wakes));
+                    Poll::Pending
+                }
             }
         });
         drop_foreign(waker);
@@ -181,16 +187,22 @@ impl<T, S: Store<T>> Shared<T, S> {
     #[inline(never)]
     fn wait_to_get(&self, key: &mut Key, cx: &Context<'_>) -> Poll<Result<T, RecvError>> {
         let mut waker = Some(clone(cx));
-        let outcome = self.change(|state, wakes| match state.try_get() {
-            Ok((value, waker)) => {
-                wakes.add(waker);
-                Poll::Ready(Ok(value))
-            }
-            Err(TryRecvError::Closed) => Poll::Ready(Err(RecvError)),
-            Err(TryRecvError::Empty) => {
-                let waker = waker.take().expect("it is used once");
-                *key = Some(state.wait(Stage::Get, waker, wakes));
-                Poll::Pending
+        let outcome = self.change(|state, wakes| {
+            let again = match fault("a_receiver_waits_without_a_second_look") {
+                true => Err(TryRecvError::Empty),
+                false => state.try_get(),
+            };
+            match again {
+                Ok((value, waker)) => {
+                    wakes.add(waker);
+                    Poll::Ready(Ok(value))
+                }
+                Err(TryRecvError::Closed) => Poll::Ready(Err(RecvError)),
+                Err(TryRecvError::Empty) => {
+                    let waker = waker.take().expect("it is used once");
+                    *key = Some(state.wait(Stage::Get, waker, wakes));
+                    Poll::Pending
+                }
             }
         });
         drop_foreign(waker);
@@ -221,11 +233,11 @@ impl<T, S: Store<T>> Shared<T, S> {
         let Some(key) = *slot else {
             unreachable!("it waits")
         };
-        let known = |state: &mut State<T, S>| match state.waits(key) {
-            false => Err(state.finish(key)),
-            true => Ok(state.is_known(key, cx.waker())),
-        };
-        match self.0.with(known) {
+        let looked = self.change(|state, wakes| match state.finish(key, wakes) {
+            Some(stage) => Err(stage),
+            None => Ok(state.is_known(key, cx.waker())),
+        });
+        match looked {
             Ok(true) => return Poll::Pending,
             Ok(false) => {}
             Err(stage) => {
@@ -234,17 +246,20 @@ impl<T, S: Store<T>> Shared<T, S> {
             }
         }
         let mut waker = Some(clone(cx));
-        let served = self.0.with(|state| {
-            if state.waits(key) {
+        let served = self.change(|state, wakes| {
+            let served = match fault("a_waker_comes_after_the_wake") {
+                true => None,
+                false => state.finish(key, wakes),
+            };
+            if served.is_none() {
                 std::mem::swap(&mut waker, state.waker_of(key));
-                return None;
             }
-            Some(state.finish(key))
+            served
         });
+        drop_foreign(waker);
         if served.is_some() {
             *slot = None;
         }
-        drop_foreign(waker);
         served.map_or(Poll::Pending, Poll::Ready)
     }
 

@@ -8,7 +8,8 @@
 //! 2. Somebody waits for a place only if there is none, and the channel is not closed.
 //! 3. Values leave in the order in which they came; waiters are served in the order in which they came,
 //!    and nobody who came later is served before them.
-//! 4. Every value is in exactly one place: the store, a waiter that puts it, a waiter that was given
+//! 4. Nobody is told that the channel is over while a value may still come back.
+//! 5. Every value is in exactly one place: the store, a waiter that puts it, a waiter that was given
 //!    it, a waiter that was refused it, or with the user.
 //!
 //! # Who is served
@@ -31,6 +32,7 @@ use super::error::{TryRecvError, TrySendError};
 use super::line::{Line, Stage, Waiter, Waiters};
 use super::store::Store;
 use crate::loom::fault;
+use crate::util::wake_contained;
 
 /// Wakers to be woken once the lock is free: nearly always one.
 #[derive(Debug, Default)]
@@ -45,6 +47,16 @@ impl Wakes {
         match &self.first {
             None => self.first = waker,
             Some(_) => self.rest.extend(waker),
+        }
+    }
+}
+
+impl Wakes {
+    /// Wakes them; the lock is free.
+    #[inline(always)]
+    pub(crate) fn wake(self) {
+        if self.first.is_some() {
+            wake_contained(self);
         }
     }
 }
@@ -72,6 +84,8 @@ pub(crate) struct State<T, S> {
     capacity: usize,
     /// Places that were promised and not used.
     promised: usize,
+    /// Values that waiters were given and have not seen: they may come back.
+    given: usize,
     /// Who waits for a place.
     puts: Line,
     /// Who waits for a value.
@@ -96,6 +110,7 @@ impl<T, S: Store<T>> State<T, S> {
             store: S::with_room(room),
             capacity,
             promised: 0,
+            given: 0,
             puts: Line::new(),
             gets: Line::new(),
             joins: Line::new(),
@@ -122,7 +137,9 @@ impl<T, S: Store<T>> State<T, S> {
 
     /// Whether no value will ever come any more.
     pub(crate) fn is_over(&self) -> bool {
-        self.closed && self.promised == 0 && self.store.len() == 0
+        let promised = self.promised > 0 && !fault("a_promise_does_not_outlive_close");
+        let given = self.given > 0 && !fault("a_value_that_may_come_back_does_not_count");
+        self.closed && !promised && !given && self.store.len() == 0
     }
 
     /// Whether a place is free, the line left aside.
@@ -139,11 +156,13 @@ impl<T, S: Store<T>> State<T, S> {
     fn place(&mut self, value: T) -> Option<Waker> {
         let order = self.entered;
         let waker = match self.gets.front() {
-            None => {
+            Some(key) if !fault("a_value_is_stored_beside_a_waiter") => {
+                self.give(key, order, value)
+            }
+            _ => {
                 self.store.push(value);
                 None
             }
-            Some(key) => self.give(key, order, value),
         };
         self.entered += 1;
         waker
@@ -153,6 +172,7 @@ impl<T, S: Store<T>> State<T, S> {
     #[inline(never)]
     fn give(&mut self, key: usize, order: u64, value: T) -> Option<Waker> {
         self.gets.remove(&mut self.waiters, key);
+        self.given += 1;
         self.serve(key, Stage::Got(order, value)).1
     }
 
@@ -248,7 +268,9 @@ impl<T, S: Store<T>> State<T, S> {
         // Forgotten ones were taken back when the last sender went.
         self.promised = self.promised.saturating_sub(1);
         self.settle(wakes);
-        self.end_gets(wakes);
+        if !fault("a_permit_that_goes_tells_nobody") {
+            self.end_gets(wakes);
+        }
     }
 
     /// Takes a value if there is one; gives whom to wake for it.
@@ -261,7 +283,8 @@ impl<T, S: Store<T>> State<T, S> {
             };
             return Ok((value, waker));
         }
-        if self.capacity == 0 {
+        // Those who wait for values come before, also if their places are promised to others.
+        if self.capacity == 0 && self.gets.is_empty() {
             if let Some(taken) = self.take_from_a_waiter() {
                 return Ok(taken);
             }
@@ -293,7 +316,7 @@ impl<T, S: Store<T>> State<T, S> {
     /// Adds a waiter to its line; it may be served at once, so its stage has to be looked at.
     pub(crate) fn wait(&mut self, stage: Stage<T>, waker: Waker, wakes: &mut Wakes) -> usize {
         let key = self.line_up(stage, waker);
-        if self.capacity == 0 {
+        if self.capacity == 0 && !fault("one_who_waits_is_no_place") {
             // One who waits for a value is a place.
             self.settle(wakes);
         }
@@ -314,7 +337,7 @@ impl<T, S: Store<T>> State<T, S> {
     }
 
     /// Whether the waiter is in a line.
-    pub(crate) fn waits(&self, key: usize) -> bool {
+    fn waits(&self, key: usize) -> bool {
         use Stage::{Get, Join, Put, Reserve};
         matches!(self.waiters[key].stage, Put(_) | Reserve | Get | Join)
     }
@@ -330,17 +353,40 @@ impl<T, S: Store<T>> State<T, S> {
         &mut self.waiters[key].waker
     }
 
-    /// Takes a waiter away that is in no line, and gives its stage.
-    pub(crate) fn finish(&mut self, key: usize) -> Stage<T> {
+    /// Takes a waiter away, unless it is in a line, and gives its stage.
+    #[inline]
+    pub(crate) fn finish(&mut self, key: usize, wakes: &mut Wakes) -> Option<Stage<T>> {
+        if self.waits(key) {
+            return None;
+        }
         let waiter = self.waiters.remove(key);
         debug_assert!(waiter.waker.is_none(), "it was served");
-        waiter.stage
+        if let Stage::Got(..) = waiter.stage {
+            self.seen(wakes);
+        }
+        Some(waiter.stage)
+    }
+
+    /// A waiter has seen the value that it was given: that will not come back.
+    #[inline]
+    fn seen(&mut self, wakes: &mut Wakes) {
+        self.given -= 1;
+        if !fault("the_last_value_that_is_seen_ends_nothing") {
+            self.end_gets(wakes);
+        }
     }
 
     /// Takes the value that a waiter was given, and leaves the waiter idle; it leaves its line as well.
-    pub(crate) fn take_over(&mut self, key: usize) -> (Option<T>, Option<Waker>) {
+    pub(crate) fn take_over(
+        &mut self,
+        key: usize,
+        wakes: &mut Wakes,
+    ) -> (Option<T>, Option<Waker>) {
         match std::mem::replace(&mut self.waiters[key].stage, Stage::Idle) {
-            Stage::Got(_, value) => (Some(value), None),
+            Stage::Got(_, value) => {
+                self.seen(wakes);
+                (Some(value), None)
+            }
             Stage::Get => {
                 self.gets.remove(&mut self.waiters, key);
                 (None, self.waiters[key].waker.take())
@@ -369,6 +415,7 @@ impl<T, S: Store<T>> State<T, S> {
                         value: Some(value),
                     };
                 }
+                self.given -= 1;
                 match self.gets.front() {
                     None => self.store.give_back(order, value),
                     Some(next) => wakes.add(self.give(next, order, value)),
@@ -391,11 +438,16 @@ impl<T, S: Store<T>> State<T, S> {
     pub(crate) fn close(&mut self, wakes: &mut Wakes) -> bool {
         let first = !std::mem::replace(&mut self.closed, true);
         while let Some(key) = self.puts.front() {
+            if fault("close_leaves_those_who_wait_for_a_place") {
+                break;
+            }
             self.puts.remove(&mut self.waiters, key);
             let (stage, waker) = self.serve(key, Stage::Ended);
             wakes.add(waker);
             if let Stage::Put(value) = stage {
-                self.waiters[key].stage = Stage::Refused(value);
+                if !fault("a_value_that_was_refused_is_lost") {
+                    self.waiters[key].stage = Stage::Refused(value);
+                }
             }
         }
         self.end_gets(wakes);
@@ -413,12 +465,15 @@ impl<T, S: Store<T>> State<T, S> {
     pub(crate) fn last_receiver_went(&mut self, wakes: &mut Wakes) -> Vec<T> {
         self.deaf = true;
         self.close(wakes);
+        if fault("values_are_kept_for_nobody") {
+            return Vec::new();
+        }
         self.clear(wakes)
     }
 
     /// Tells those who wait for values if none will come.
     fn end_gets(&mut self, wakes: &mut Wakes) {
-        if !self.is_over() {
+        if !self.is_over() || fault("the_end_is_told_to_nobody") {
             return;
         }
         while let Some(key) = self.gets.front() {
@@ -435,7 +490,10 @@ impl<T, S: Store<T>> State<T, S> {
         }
         for (_, waiter) in &mut self.waiters {
             match std::mem::replace(&mut waiter.stage, Stage::Ended) {
-                Stage::Got(_, value) => values.push(value),
+                Stage::Got(_, value) => {
+                    self.given -= 1;
+                    values.push(value);
+                }
                 other => waiter.stage = other,
             }
         }
@@ -469,5 +527,35 @@ impl<T, S: Store<T>> State<T, S> {
             self.joins.remove(&mut self.waiters, key);
             wakes.add(self.serve(key, Stage::Ended).1);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::store::Fifo;
+    use super::*;
+
+    type Numbers = State<u32, Fifo<u32>>;
+
+    fn waits(state: &mut Numbers, stage: Stage<u32>) -> usize {
+        state.wait(stage, Waker::noop().clone(), &mut Wakes::default())
+    }
+
+    #[test]
+    fn at_a_rendezvous_nobody_overtakes_one_whose_place_was_promised() {
+        let (mut state, wakes) = (Numbers::new(0), &mut Wakes::default());
+        let first = waits(&mut state, Stage::Get);
+        assert_eq!(state.try_reserve(), Some(true));
+        waits(&mut state, Stage::Put(1));
+        assert_eq!(
+            state.try_get().map(|(value, _)| value),
+            Err(TryRecvError::Empty)
+        );
+        // One more who waits is one more place, and the value is for the first.
+        let second = waits(&mut state, Stage::Get);
+        assert!(matches!(state.finish(first, wakes), Some(Stage::Got(0, 1))));
+        assert_eq!(state.commit(2, wakes), Ok(()));
+        let stage = state.finish(second, wakes);
+        assert!(matches!(stage, Some(Stage::Got(1, 2))));
     }
 }

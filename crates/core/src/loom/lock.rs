@@ -1,4 +1,4 @@
-//! A lock for a few instructions: [`Lock`].
+//! A lock for a few instructions: [`Spin`].
 //!
 //! A free [`Mutex`](super::Mutex) costs two read-modify-writes, one to take it and one to see at the
 //! release whether somebody sleeps. This one costs one: its release is a plain store, so whoever waits
@@ -15,6 +15,7 @@
     unsafe_code,
     reason = "the value of a lock; measured: see ARCHITECTURE.md"
 )]
+#![allow(unreachable_pub, reason = "it is reachable for its model")]
 
 use super::{AtomicBool, Ordering, UnsafeCell, order_unless};
 
@@ -26,14 +27,14 @@ const YIELDS: u32 = 60;
 
 /// See the module. What is touched together lies together.
 #[repr(C)]
-pub(crate) struct Lock<T> {
+pub struct Spin<T> {
     taken: AtomicBool,
     value: UnsafeCell<T>,
 }
 
 // SAFETY: the value is only touched by the thread that has taken the lock, so it goes from thread to
 // thread but is never shared.
-unsafe impl<T: Send> Sync for Lock<T> {}
+unsafe impl<T: Send> Sync for Spin<T> {}
 
 /// Frees the lock, also if what was done under it panics.
 struct Release<'a>(&'a AtomicBool);
@@ -48,9 +49,9 @@ impl Drop for Release<'_> {
     }
 }
 
-impl<T> Lock<T> {
+impl<T> Spin<T> {
     /// A free lock around `value`.
-    pub(crate) fn new(value: T) -> Self {
+    pub fn new(value: T) -> Self {
         Self {
             taken: AtomicBool::new(false),
             value: UnsafeCell::new(value),
@@ -59,7 +60,7 @@ impl<T> Lock<T> {
 
     /// Takes the lock for `f`.
     #[inline(always)]
-    pub(crate) fn with<R>(&self, f: impl FnOnce(&mut T) -> R) -> R {
+    pub fn with<R>(&self, f: impl FnOnce(&mut T) -> R) -> R {
         if !self.try_take() {
             self.wait();
         }
@@ -117,7 +118,7 @@ mod tests {
 
     #[test]
     fn one_at_a_time() {
-        let lock = Lock::new(0_u64);
+        let lock = Spin::new(0_u64);
         std::thread::scope(|s| {
             for _ in 0..4 {
                 s.spawn(|| {
@@ -132,7 +133,7 @@ mod tests {
 
     #[test]
     fn it_is_free_after_a_panic_of_its_holder() {
-        let lock = Lock::new(1);
+        let lock = Spin::new(1);
         let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             lock.with(|_| panic!("holder"));
         }));

@@ -47,6 +47,7 @@ impl Model {
 
     pub(crate) fn finish(&mut self, operation: usize) {
         self.served.remove(&operation);
+        self.meet();
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -58,7 +59,10 @@ impl Model {
     }
 
     pub(crate) fn is_over(&self) -> bool {
-        self.closed && self.inside.is_empty() && self.promised == 0
+        // What was given and not seen may come back.
+        let given = |served: &Served| matches!(served, Served::Got(..));
+        let unseen = self.served.values().any(given);
+        self.closed && self.inside.is_empty() && self.promised == 0 && !unseen
     }
 
     pub(crate) fn has_room(&self) -> bool {
@@ -145,7 +149,7 @@ impl Model {
             return Some(id);
         }
         let hands = self.puts.iter().position(|(_, value)| value.is_some());
-        let place = hands.filter(|_| self.capacity == 0)?;
+        let place = hands.filter(|_| self.capacity == 0 && self.gets.is_empty())?;
         let (operation, value) = self.puts.remove(place);
         self.came += 1;
         self.served.insert(operation, Served::Sent);
