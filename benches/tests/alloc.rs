@@ -13,10 +13,12 @@ use std::time::Duration;
 
 use allocation_counter::measure;
 use kumi_core::cancel::CancelScope;
+use kumi_core::channel::bounded;
 use kumi_core::cleanup::finally;
-use kumi_core::combine::{gather, race, timeout, try_gather, yield_now};
+use kumi_core::combine::{as_completed, gather, race, timeout, try_gather, yield_now};
 use kumi_core::group::{TaskGroup, task_group};
 use kumi_core::runtime::{Owned, Runtime};
+use kumi_core::spawned::Combine;
 use kumi_core::task::SpawnExt;
 
 const TASKS: u64 = 1_000;
@@ -337,4 +339,67 @@ fn wakers_that_are_kept_free_their_block_in_the_end() {
     });
     assert!(info.count_total >= 4, "{} allocations", info.count_total);
     assert_eq!(info.count_current, 0, "not all were freed");
+}
+
+/// One for what the ends share, one for its places; the third holds all who wait, and is made when
+/// somebody does.
+#[test]
+fn a_channel_allocates_three_times_at_most_and_its_messages_never() {
+    for capacity in [0, 1, 10, 1_000] {
+        let loops = kumi_loop::Loop::new().expect("the loop starts");
+        let round = |messages: u64| {
+            loops.block_on(async {
+                let (sender, receiver) = bounded(capacity);
+                let send = async {
+                    for number in 0..messages {
+                        sender.send(number).await.expect("there is a receiver");
+                    }
+                };
+                let receive = async {
+                    for number in 0..messages {
+                        assert_eq!(receiver.recv().await, Ok(number));
+                    }
+                };
+                futures::join!(send, receive);
+            });
+        };
+        round(1);
+        let of_none = measure(|| round(0)).count_total;
+        let made = measure(|| drop(bounded::<u64>(capacity))).count_total;
+        assert!(made <= 2, "{made} for capacity {capacity}");
+        let of_many = measure(|| round(100_000)).count_total;
+        let more = of_many - of_none;
+        assert!(more <= 1, "{more} for the messages, capacity {capacity}");
+    }
+}
+
+/// The places, what is woken in them, and the futures of an iterator that is drawn at once.
+#[test]
+fn outputs_as_they_come_allocate_at_most_three_times() {
+    let count = once(|| {
+        let mut outputs = as_completed(children(1_000, 1));
+        let mut sum = 0;
+        drive(async {
+            while let Some(output) = outputs.next().await {
+                sum += output;
+            }
+        });
+        assert_eq!(sum, 499_500);
+    });
+    assert!(count <= 3, "{count} allocations for 1 000 futures");
+}
+
+/// A child costs what a task costs, and all together a few more.
+#[test]
+fn a_spawned_gather_allocates_no_more_than_its_tasks() {
+    let loops = kumi_loop::Loop::new().expect("the loop starts");
+    let round = || {
+        let all = loops.block_on(loops.gather(children(TASKS, 1).collect::<Vec<_>>()));
+        assert_eq!(all.len() as u64, TASKS);
+    };
+    let count = once(round);
+    assert!(
+        count <= TASKS + RUN,
+        "{count} allocations for {TASKS} children"
+    );
 }
