@@ -16,6 +16,7 @@ pub mod block_on;
 pub mod blocking;
 pub mod bracket;
 pub mod cancel;
+pub mod channels;
 pub mod checkpoint;
 pub mod clock;
 pub mod deadline;

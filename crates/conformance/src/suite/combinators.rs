@@ -1,6 +1,6 @@
-//! The list of the cases of combinators over several futures.
+//! The list of the cases of combinators over several futures, and of channels.
 
-/// Certifies the combinators on a runtime; see [`suite!`](crate::suite).
+/// Certifies the combinators and the channels on a runtime; see [`suite!`](crate::suite).
 ///
 /// They are core's, and the same everywhere; what differs is who wakes, when, and from which thread.
 ///
@@ -13,6 +13,20 @@
 macro_rules! combinator_suite {
     (mod $name:ident, $harness:expr $(,)?) => {
         $crate::__tests! { $name, $harness, Runtime;
+            channels {
+                many_to_many,
+                a_full_channel_makes_senders_wait,
+                in_a_cancelled_scope,
+                receivers_that_give_up,
+                senders_that_give_up,
+                the_other_end_goes,
+                a_busy_channel_starves_nobody,
+                threads_take_part if ForeignThreads,
+                a_queue_and_its_workers,
+                a_queue_is_shut_down,
+                other_orders,
+                a_reservation_is_kept,
+            }
             gather {
                 outputs_are_in_order,
                 every_container,
