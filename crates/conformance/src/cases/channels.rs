@@ -90,7 +90,6 @@ pub async fn in_a_cancelled_scope<R: Runtime>(_: R) {
             async {
                 handle.cancel();
                 taken.set(receiver.recv().await.unwrap_or(9));
-                let _: Result<_, _> = sender.send(2).await;
             },
             async {
                 checkpoint().await;
@@ -102,6 +101,14 @@ pub async fn in_a_cancelled_scope<R: Runtime>(_: R) {
     assert!(ended.is_err());
     assert_eq!((taken.get(), in_clean_up.get()), (0, 1));
     assert_eq!(receiver.try_recv(), Ok(3));
+
+    let scope = CancelScope::new();
+    let handle = scope.handle();
+    let sends = async {
+        handle.cancel();
+        sender.send(4).await
+    };
+    assert!(scope.run(sends).await.is_err());
     assert!(receiver.is_empty());
 }
 
