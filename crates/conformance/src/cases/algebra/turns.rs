@@ -81,6 +81,11 @@ impl<S: Debug> Turns<'_, S> {
             }
             let since = Instant::now();
             loop {
+                assert!(
+                    since.elapsed() < PATIENCE,
+                    "it hangs in tick {tick} of {scene:?}\n     seen {:?}\n expected {expected:?}",
+                    stage.take()
+                );
                 let gone = expected.dropped.iter().all(|at| *at > tick)
                     || self.task.get().is_some_and(Task::is_finished);
                 let ready = gone || !self.task_first;
@@ -92,7 +97,11 @@ impl<S: Debug> Turns<'_, S> {
                         poll_with(scoped, &waker)
                     };
                     let given = match catch_unwind(AssertUnwindSafe(poll)) {
-                        Ok(Poll::Pending) => continue,
+                        Ok(Poll::Pending) => {
+                            // Its budget may be used up; it is filled when this task has yielded.
+                            yield_now().await;
+                            continue;
+                        }
                         Ok(Poll::Ready(Ok(value))) => Given::Value(Ok(value)),
                         Ok(Poll::Ready(Err(error))) => Given::Ended(error.reason().to_string()),
                         Err(panic) => Given::Panic(text(panic)),
@@ -103,11 +112,6 @@ impl<S: Debug> Turns<'_, S> {
                 if gone && stage.note(|trace, tick| trace.has_all(expected, tick)) {
                     break;
                 }
-                assert!(
-                    since.elapsed() < PATIENCE,
-                    "it hangs in tick {tick} of {scene:?}\n     seen {:?}\n expected {expected:?}",
-                    stage.take()
-                );
                 yield_now().await;
             }
         }
