@@ -41,6 +41,7 @@ pub mod locals;
 pub mod net;
 pub mod panic;
 pub mod panics;
+pub mod programs;
 pub mod race;
 pub mod race_ok;
 #[cfg(unix)]

@@ -68,6 +68,8 @@ mod expand;
 mod harness;
 mod probe;
 mod reports;
+#[doc(hidden)]
+pub mod seeds;
 mod suite;
 
 /// What the suites demand of a runtime; for the macros.

@@ -11,32 +11,20 @@ mod make;
 #[path = "programs/run.rs"]
 mod run;
 
-use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use kumi_conformance::everywhere::Everywhere;
+use kumi_conformance::seeds::seeds;
 use kumi_sim::Sim;
 use make::{Maker, Place, Program, Random};
 use run::{World, run};
 
-/// The seeds that are run.
-fn seeds() -> Range<u64> {
-    let Ok(text) = std::env::var("KUMI_PROGRAMS") else {
-        return 0..300;
-    };
-    let parsed = text.split_once("..").and_then(|(from, to)| {
-        let number = |text: &str| text.parse::<u64>().ok();
-        Some(number(from)?..number(to)?)
-    });
-    parsed.unwrap_or_else(|| panic!("KUMI_PROGRAMS={text} is no range of seeds such as 0..300"))
-}
-
 #[test]
 fn random_programs_leave_nothing_behind() {
     let (mut points, mut runs) = (0, 0);
-    for seed in seeds() {
+    for seed in seeds(0..300) {
         let mut maker = Maker {
             random: Random(seed),
             numbers: 0,

@@ -152,6 +152,9 @@ macro_rules! combinator_suite {
                 tasks_as_members,
                 woken_from_other_threads if ForeignThreads,
             }
+            programs {
+                what_comes_out_is_known,
+            }
             for_each {
                 every_output_once,
                 children_run_while_the_body_waits,
