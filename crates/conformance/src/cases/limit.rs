@@ -172,6 +172,7 @@ pub async fn a_task_cancelled_during_the_clean_up<R: Runtime>(rt: R) {
         noted.note("after");
     });
     begun.wait().await;
+    go_on.awaited().await;
     task.cancel();
     go_on.open();
     assert_cancelled(task.await);

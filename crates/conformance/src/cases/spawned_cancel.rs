@@ -105,9 +105,10 @@ pub async fn a_limit_around_it<R: Runtime>(rt: R) {
     for number in 0..ALL {
         let parked = Parked::default();
         let job = each(&rt, number, &parked, pending());
-        let limited = timeout(&rt, Duration::from_millis(2), async {
-            both(job, until(|| parked.has_begun())).await;
-        });
+        let mut limited = Box::pin(timeout(&rt, Duration::from_secs(3600), job));
+        assert!(poll_once(&mut limited).await.is_pending());
+        until(|| parked.has_begun()).await;
+        limited.as_mut().reschedule(Some(rt.now()));
         assert!(limited.await.is_err());
         parked.assert_clean();
 
@@ -253,8 +254,13 @@ pub async fn moved_to_another_task<R: Runtime>(rt: R) {
     });
     let [race] = first.await.unwrap();
     until(|| parked.has_begun()).await;
-    let task = rt.spawn(race);
-    turns(&rt, 3).await;
+    let begun = Gate::new();
+    let opens = begun.clone();
+    let task = rt.spawn(async move {
+        opens.open();
+        race.await
+    });
+    begun.wait().await;
     assert!(task.cancel_and_join().await.unwrap_err().is_cancelled());
     parked.assert_clean();
     let (a, b) = both(rt.gather([ready(1)]), rt.race([ready(2)])).await;

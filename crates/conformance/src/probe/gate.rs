@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
-use super::lock;
+use super::{lock, until};
 
 /// An event that happens once and is seen by any number of waiters.
 #[derive(Clone, Default)]
@@ -30,6 +30,11 @@ impl Gate {
             std::mem::take(&mut state.wakers)
         };
         wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// Waits until somebody waits: a poll has found it closed, and needs another one to go on.
+    pub(crate) async fn awaited(&self) {
+        until(|| !lock(&self.0).wakers.is_empty()).await;
     }
 
     /// Waits until it is open.
