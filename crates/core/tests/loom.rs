@@ -1,5 +1,6 @@
 //! Loom models of what core's threads agree on through atomics and locks: the task cell, the queues of
-//! jobs, the table of live tasks, scopes, groups and channels.
+//! jobs, the table of live tasks, scopes, groups,
+//! combinators whose children are tasks, and channels.
 //!
 //! Each test explores every interleaving (within its bound) of a few operations that race in a
 //! running program, and checks what must hold in all of them: nobody misses a wake, a future and an
@@ -33,6 +34,8 @@ mod scope;
 mod set;
 #[path = "loom/shield.rs"]
 mod shield;
+#[path = "loom/spawned.rs"]
+mod spawned;
 #[path = "loom/start.rs"]
 mod start;
 #[path = "loom/support.rs"]

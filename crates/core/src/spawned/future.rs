@@ -13,6 +13,7 @@ use super::crew::{Crew, Handles as _};
 use super::shared::{Recruiter, Shared};
 use crate::combine::{All, First, FirstOk, Named, NoErr, RaceError};
 use crate::context::{self, Node, Wall};
+use crate::loom::fault;
 use crate::runtime::Spawn;
 
 /// The future of the methods of [`Combine`](super::Combine); `P` says of which.
@@ -56,7 +57,9 @@ fn start<P, C: Crew<P>, R: Spawn>(
     location: &'static Location<'static>,
 ) -> Arc<Shared<C::Stop, C::Handles, R>> {
     let shared = Arc::new(Shared::new(runtime, Arc::new(Node::region(Wall::None))));
-    shared.set_members();
+    if !fault("members_are_not_told") {
+        shared.set_members();
+    }
     let mut recruiter = Recruiter::new(&shared, location);
     let handles = crew.recruit(&mut recruiter);
     recruiter.start(handles);
@@ -116,6 +119,7 @@ impl<P: Named, C, H, K, S, R> Spawned<P, C, H, K, S, R> {
         // The wakers first, then the looks.
         let node = &shared.node;
         node.register(cx.waker());
+        let early = fault("crew_is_looked_at_first") && !shared.is_over();
         shared.register(cx.waker());
         context::tie_here(node);
         let outer = context::is_cancelled();
@@ -123,7 +127,7 @@ impl<P: Named, C, H, K, S, R> Spawned<P, C, H, K, S, R> {
             // They were told, unless the cancel came while they were spawned.
             node.unwind();
         }
-        if !shared.is_over() {
+        if early || !shared.is_over() {
             return Poll::Pending;
         }
         node.end();
@@ -157,7 +161,9 @@ impl<P, C, H, K, S, R> Drop for Spawned<P, C, H, K, S, R> {
         if let Stage::Running(shared) = &self.stage {
             shared.node.end();
             // Dropping a handle cancels its task.
-            drop(shared.take_handles());
+            if !fault("dropped_crew_stays") {
+                drop(shared.take_handles());
+            }
         }
     }
 }

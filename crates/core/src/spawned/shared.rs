@@ -23,7 +23,7 @@ use pin_project_lite::pin_project;
 use super::crew::Handles;
 use super::rule::Rule;
 use crate::context::{CancelReason, Kind, Members, Node, current_task, report_panic};
-use crate::loom::{AtomicUsize, Mutex, Ordering};
+use crate::loom::{AtomicUsize, Mutex, Ordering, fault};
 use crate::runtime::{Ambient, AmbientSource, Job, Spawn, Task, TaskInfo, Tasks};
 use crate::task::{JoinError, JoinHandle, Scheduler, allocate};
 use crate::util::WakerSlot;
@@ -187,7 +187,14 @@ impl<S: Send + 'static, H: Handles, R: Spawn> Scheduler for Member<S, H, R> {
     #[inline]
     fn ended(&self, _: u32) {
         // Release: what the child did comes before; Acquire: the last one wakes for all of them.
-        if self.0.left.fetch_sub(1, Ordering::AcqRel) == 1 {
+        let left = match fault("member_leaves_in_two_steps") {
+            true => self.0.left.load(Ordering::Acquire),
+            false => self.0.left.fetch_sub(1, Ordering::AcqRel),
+        };
+        if fault("member_leaves_in_two_steps") {
+            self.0.left.store(left - 1, Ordering::Release);
+        }
+        if left == 1 && !fault("last_member_wakes_nobody") {
             self.0.waker.wake();
         }
     }
@@ -242,7 +249,12 @@ impl<'a, P, S: Send + 'static, H: Handles, R: Spawn> Recruiter<'a, P, S, H, R> {
     pub(super) fn start(self, handles: H) {
         let shared = self.shared;
         shared.left.store(self.jobs.len(), Ordering::Relaxed);
-        shared.inner.lock().handles = Some(handles);
+        let list = |handles| shared.inner.lock().handles = Some(handles);
+        let mut late = None;
+        match fault("members_are_listed_late") {
+            true => late = Some(handles),
+            false => list(handles),
+        }
         for job in self.jobs {
             // Whoever cancels may not have come to this one yet: it is not to be polled.
             if shared.node.is_told() {
@@ -250,6 +262,7 @@ impl<'a, P, S: Send + 'static, H: Handles, R: Spawn> Recruiter<'a, P, S, H, R> {
             }
             shared.runtime.spawn_job(job);
         }
+        late.map(list);
     }
 }
 

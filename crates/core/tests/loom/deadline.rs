@@ -1,25 +1,14 @@
 //! A deadline that is moved from another thread: the scope learns of it, and of the last one.
 
-use std::future::{Future, pending};
-use std::pin::Pin;
-use std::sync::OnceLock;
-use std::task::{Context, Poll};
+use std::future::pending;
 use std::time::{Duration, Instant};
 
 use kumi_core::cancel::{CancelScope, Cancelled};
 use kumi_core::context::within;
-use kumi_core::runtime::{Ambient, BlockingJob, Clock, Job, Runtime, Sleep, Spawn, SpawnBlocking};
 use loom::future::block_on;
 use loom::thread;
 
-use crate::support::check_three;
-
-/// A time that is now, for every clock of a model.
-#[allow(clippy::disallowed_methods, reason = "any point in time will do")]
-fn now() -> Instant {
-    static NOW: OnceLock<Instant> = OnceLock::new();
-    *NOW.get_or_init(Instant::now)
-}
+use crate::support::{Hand, check_three, now};
 
 /// A time that never comes.
 fn later() -> Instant {
@@ -28,7 +17,7 @@ fn later() -> Instant {
 
 /// Runs a scope until its deadline has passed.
 fn run(scope: CancelScope) -> Cancelled {
-    block_on(within(Still, scope.run(pending::<()>()))).unwrap_err()
+    block_on(within(Hand::new(), scope.run(pending::<()>()))).unwrap_err()
 }
 
 /// A deadline that is moved beside the first poll, or while the scope waits: it is seen.
@@ -56,68 +45,4 @@ fn two_moves_beside_the_polls() {
         assert!(run(scope).is_elapsed());
         thread.join().unwrap();
     });
-}
-
-/// A runtime whose time stands still, and which runs nothing.
-#[derive(Clone)]
-struct Still;
-
-impl Spawn for Still {
-    fn spawn_job(&self, _: Job) {
-        unreachable!("no model spawns here")
-    }
-
-    fn ambient(&self) -> Option<Ambient<'_>> {
-        Some(Ambient::new(self))
-    }
-}
-
-impl SpawnBlocking for Still {
-    fn spawn_blocking_job(&self, _: BlockingJob) {
-        unreachable!("no model blocks here")
-    }
-}
-
-impl Clock for Still {
-    type Sleep = Until;
-
-    fn now(&self) -> Instant {
-        now()
-    }
-
-    fn sleep_until(&self, at: Instant) -> Until {
-        Until(at)
-    }
-}
-
-impl Runtime for Still {
-    fn block_on<F: Future>(&self, _: F) -> F::Output {
-        unreachable!("no model calls it")
-    }
-
-    fn shutdown(&self) {}
-}
-
-/// Ready if the time is not in the future; nobody is woken, since no time passes.
-struct Until(Instant);
-
-impl Future for Until {
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
-        match self.0 <= now() {
-            true => Poll::Ready(()),
-            false => Poll::Pending,
-        }
-    }
-}
-
-impl Sleep for Until {
-    fn deadline(&self) -> Instant {
-        self.0
-    }
-
-    fn reset(mut self: Pin<&mut Self>, at: Instant) {
-        self.0 = at;
-    }
 }

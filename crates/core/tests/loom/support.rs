@@ -8,11 +8,15 @@
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
+use std::time::Instant;
 
 use kumi_core::report::{self, Report};
-use kumi_core::runtime::{Job, Ran, SharedJobQueue, Spawn, Tasks};
+use kumi_core::runtime::{
+    Ambient, BlockingJob, Clock, Job, Ran, Runtime, SharedJobQueue, Sleep, Spawn, SpawnBlocking,
+    Tasks,
+};
 use kumi_core::task::{JoinError, JoinHandle, SpawnExt};
 
 /// How many tasks were reported lost since the execution began.
@@ -126,7 +130,14 @@ impl Wake for Signal {
     }
 }
 
-/// A backend that runs its jobs when it is told to.
+/// A time that is now, for every clock of a model.
+#[allow(clippy::disallowed_methods, reason = "any point in time will do")]
+pub(crate) fn now() -> Instant {
+    static NOW: OnceLock<Instant> = OnceLock::new();
+    *NOW.get_or_init(Instant::now)
+}
+
+/// A backend that runs its jobs when it is told to, and whose time stands still.
 pub(crate) struct Hand {
     inner: Arc<Inner>,
     /// Read when a job is scheduled through this value. Dropping the value demands that it happens
@@ -231,6 +242,60 @@ impl Spawn for Hand {
 
     fn tasks(&self) -> Option<&Tasks> {
         self.inner.tasks.as_ref()
+    }
+
+    fn ambient(&self) -> Option<Ambient<'_>> {
+        Some(Ambient::new(self))
+    }
+}
+
+impl SpawnBlocking for Hand {
+    fn spawn_blocking_job(&self, _: BlockingJob) {
+        unreachable!("no model blocks here")
+    }
+}
+
+impl Clock for Hand {
+    type Sleep = Until;
+
+    fn now(&self) -> Instant {
+        now()
+    }
+
+    fn sleep_until(&self, at: Instant) -> Until {
+        Until(at)
+    }
+}
+
+impl Runtime for Hand {
+    fn block_on<F: Future>(&self, _: F) -> F::Output {
+        unreachable!("no model calls it")
+    }
+
+    fn shutdown(&self) {}
+}
+
+/// Ready if the time is not in the future; nobody is woken, since no time passes.
+pub(crate) struct Until(Instant);
+
+impl Future for Until {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+        match self.0 <= now() {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        }
+    }
+}
+
+impl Sleep for Until {
+    fn deadline(&self) -> Instant {
+        self.0
+    }
+
+    fn reset(mut self: Pin<&mut Self>, at: Instant) {
+        self.0 = at;
     }
 }
 

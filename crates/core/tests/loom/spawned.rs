@@ -1,0 +1,101 @@
+//! Combinators whose children are tasks: the last child wakes who waits, and a decision or a cancel reaches
+//! every child, also those that are not spawned yet.
+
+use std::future::{Future, pending, ready};
+use std::pin::Pin;
+
+use kumi_core::cancel::CancelScope;
+use kumi_core::spawned::Combine;
+use loom::future::block_on;
+use loom::thread;
+
+use crate::support::{Hand, check, check_three, drive, poll_once};
+
+/// The only child ends beside a poll: who waits is woken, and finds what it returned.
+#[test]
+fn the_last_child_ends_beside_a_poll() {
+    check(|| {
+        let hand = Hand::new();
+        let mut gather = hand.gather([ready(7)]);
+        poll_once(Pin::new(&mut gather));
+        let (job, runner) = (hand.job(), hand.clone());
+        let thread = thread::spawn(move || runner.run(job));
+        let [value] = block_on(gather);
+        assert_eq!(value.unwrap(), 7);
+        thread.join().unwrap();
+        hand.assert_empty();
+    });
+}
+
+/// Two children end beside each other: one of them is the last.
+#[test]
+fn two_children_end() {
+    check_three(|| {
+        let hand = Hand::new();
+        let mut gather = hand.gather([ready(7), ready(8)]);
+        poll_once(Pin::new(&mut gather));
+        let threads = hand.two_jobs().map(|job| {
+            let runner = hand.clone();
+            thread::spawn(move || runner.run(job))
+        });
+        let values = block_on(gather).map(Result::unwrap);
+        assert_eq!(values, [7, 8]);
+        for thread in threads {
+            thread.join().unwrap();
+        }
+        hand.assert_empty();
+    });
+}
+
+/// The first child decides while the second one is being spawned: that one is cancelled all the same.
+#[test]
+fn a_decision_beside_the_start() {
+    check_three(|| {
+        let hand = Hand::new();
+        let runner = hand.clone();
+        // It runs what has been spawned by then.
+        let thread = thread::spawn(move || runner.run_all());
+        let children: [Pin<Box<dyn Future<Output = u8> + Send>>; 2] =
+            [Box::pin(ready(7)), Box::pin(pending())];
+        assert_eq!(drive(&hand, hand.race(children)), Ok(7));
+        thread.join().unwrap();
+        hand.assert_empty();
+    });
+}
+
+/// A cancel from outside beside the end of one child reaches the other.
+#[test]
+fn a_cancel_beside_the_end_of_a_child() {
+    check_three(|| {
+        let hand = Hand::new();
+        let scope = CancelScope::new();
+        let handle = scope.handle();
+        let children: [Pin<Box<dyn Future<Output = u8> + Send>>; 2] =
+            [Box::pin(ready(7)), Box::pin(pending())];
+        let mut scoped = Box::pin(scope.run(hand.gather(children)));
+        poll_once(scoped.as_mut());
+        let runner = hand.clone();
+        let thread = thread::spawn(move || runner.run_all());
+        assert!(handle.cancel());
+        assert!(drive(&hand, scoped).is_err());
+        thread.join().unwrap();
+        drop(handle);
+        hand.assert_empty();
+    });
+}
+
+/// The combinator is dropped beside the end of its child: nothing is left of either.
+#[test]
+fn the_drop_beside_the_end_of_a_child() {
+    check(|| {
+        let hand = Hand::new();
+        let mut gather = hand.gather([ready(7)]);
+        poll_once(Pin::new(&mut gather));
+        let (job, runner) = (hand.job(), hand.clone());
+        let thread = thread::spawn(move || runner.run(job));
+        drop(gather);
+        thread.join().unwrap();
+        hand.run_all();
+        hand.assert_empty();
+    });
+}
