@@ -42,6 +42,45 @@ pub async fn indexed_tells_which<R: Runtime>(_: R) {
     assert_eq!(seen, [(1, 1), (2, 2), (0, 3)]);
 }
 
+/// A tuple of futures of different types that return the same, each with its place; also with a limit.
+pub async fn a_tuple<R: Runtime>(rt: R) {
+    let task = rt.spawn(async { 4 });
+    let joined = async { task.await.unwrap() };
+    let boxed = Box::pin(steps(3)) as Pin<Box<dyn Future<Output = usize>>>;
+    let mut outputs = as_completed((boxed, steps(1), ready(0), joined)).indexed();
+    let mut seen = Vec::new();
+    while let Some(output) = outputs.next().await {
+        seen.push(output);
+    }
+    assert_eq!(seen[0], (2, 0));
+    let others: Vec<_> = seen.iter().filter(|(place, _)| *place != 3).collect();
+    assert_eq!(others, [&(2, 0), &(1, 1), &(0, 3)]);
+    seen.sort_unstable();
+    assert_eq!(seen, [(0, 3), (1, 1), (2, 0), (3, 4)]);
+
+    assert_eq!(as_completed((ready(5),)).next().await, Some(5));
+    // Each is where it was: one after the other.
+    let twelve = (
+        steps(12),
+        ready(1),
+        steps(10),
+        ready(3),
+        steps(8),
+        ready(5),
+        steps(6),
+        ready(7),
+        steps(4),
+        ready(9),
+        steps(2),
+        ready(11),
+    );
+    let mut outputs = as_completed(twelve).limit(1);
+    for output in [12, 1, 10, 3, 8, 5, 6, 7, 4, 9, 2, 11] {
+        assert_eq!(outputs.next().await, Some(output));
+    }
+    assert_eq!(outputs.next().await, None);
+}
+
 /// No futures give no outputs, at once.
 pub async fn nothing_at_all<R: Runtime>(_: R) {
     let mut none = as_completed(Vec::<std::future::Ready<()>>::new());

@@ -22,6 +22,23 @@ pub async fn all_completed<R: Runtime>(_: R) {
     assert!(waited.pending.is_empty());
 }
 
+/// Members of different types that return the same, also borrowed; who has not finished is waited for again.
+pub async fn a_tuple<R: Runtime>(_: R) {
+    let (hand, mut slow) = (Manual::new(), Box::pin(steps(3)));
+    let first = wait(
+        (&mut slow, hand.future(), std::future::ready(1)),
+        ReturnWhen::FirstCompleted,
+    );
+    let first = first.await;
+    assert_eq!(first.done, [(2, 1)]);
+    assert_eq!(first.pending.len(), 2);
+    let second = wait(first.pending, ReturnWhen::FirstCompleted).await;
+    assert_eq!(second.done, [(0, 3)]);
+    hand.finish(2);
+    let rest = wait(second.pending, ReturnWhen::AllCompleted).await;
+    assert_eq!(rest.done, [(1, 2)]);
+}
+
 /// The first one is enough; the others are given back.
 pub async fn first_completed<R: Runtime>(_: R) {
     let hands: Vec<_> = (0..3).map(|_| Manual::new()).collect();

@@ -136,6 +136,7 @@ macro_rules! combinator_suite {
             as_completed {
                 outputs_come_as_they_finish,
                 indexed_tells_which,
+                a_tuple,
                 nothing_at_all,
                 only_the_woken_are_polled,
                 dropping_next_loses_nothing,
@@ -176,6 +177,7 @@ macro_rules! combinator_suite {
             }
             wait {
                 all_completed,
+                a_tuple,
                 first_completed,
                 first_error,
                 those_that_finish_together,

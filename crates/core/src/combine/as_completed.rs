@@ -14,8 +14,8 @@ use crate::context;
 
 /// Runs all futures of `members` together, in place, and gives their outputs as they finish.
 ///
-/// `members` is a `Vec`, an array, a boxed slice, an iterator; or a stream, which then needs a
-/// [`limit`](AsCompleted::limit). The result is a [`Stream`], with a [`next`](AsCompleted::next) of its
+/// `members` is a `Vec`, an array, a boxed slice, an iterator, a tuple of futures that return the same; or a
+/// stream, which then needs a [`limit`](AsCompleted::limit). The result is a [`Stream`], with a [`next`](AsCompleted::next) of its
 /// own; [`indexed`](AsCompleted::indexed) tells which future it was. No futures give no outputs. (asyncio's
 /// `as_completed`, as an async iterator.)
 ///

@@ -31,6 +31,10 @@ impl<I: Iterator<Item: Future>> FromIter<I> {
     pub(in crate::combine) fn new(iter: I) -> Self {
         Self(iter)
     }
+
+    pub(in crate::combine) fn into_inner(self) -> I {
+        self.0
+    }
 }
 
 impl<I: Iterator<Item: Future>> Source for FromIter<I> {
@@ -78,14 +82,15 @@ impl<S: Stream<Item: Future> + Unpin> Source for FromStream<S> {
 pub enum Streamed {}
 
 /// What futures can be drawn from: everything that is an iterator or can become one (`Vec`, arrays,
-/// `Box<[F]>`), and every stream that is [`Unpin`].
+/// `Box<[F]>`), every stream that is [`Unpin`], and tuples of up to twelve futures that return the same.
 ///
-/// `Kind` tells iterators from streams and is always inferred.
+/// `Kind` tells them apart and is always inferred.
 #[diagnostic::on_unimplemented(
     message = "no futures can be drawn from `{Self}`",
     note = "`Vec<F>`, `[F; N]`, iterators over futures and streams of futures work",
+    note = "so do tuples of up to twelve futures that all return the same type",
     note = "a stream has to be `Unpin`: pass `std::pin::pin!(stream)` or `Box::pin(stream)`",
-    note = "futures of different types have to be boxed"
+    note = "more futures of different types have to be boxed"
 )]
 pub trait IntoSource<Kind> {
     /// The source.

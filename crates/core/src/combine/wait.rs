@@ -7,9 +7,11 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use std::vec;
 
+use super::container::Iter;
 use super::policy::over;
 use super::set::{Pool, Turns};
-use super::source::FromIter;
+use super::source::{FromIter, IntoSource};
+use super::tuple::Tuple;
 use crate::cancel::AmbientSleep;
 
 /// When [`wait`] returns: one of [`AllCompleted`](Self::AllCompleted),
@@ -75,8 +77,16 @@ impl<T, E> When<Result<T, E>> for FirstError {
     }
 }
 
-/// What [`wait`] takes: `Vec`, arrays, iterators of futures; and the [`Pending`] of another `wait`.
-pub trait Members {
+/// What [`wait`] takes: `Vec`, arrays, iterators of futures; tuples of up to twelve that return the same;
+/// and the [`Pending`] of another `wait`.
+///
+/// `Kind` tells them apart and is always inferred.
+#[diagnostic::on_unimplemented(
+    message = "`wait` cannot wait for `{Self}`",
+    note = "`Vec<F>`, `[F; N]` and iterators over futures work, and the `pending` of another `wait`",
+    note = "so do tuples of up to twelve futures that all return the same type"
+)]
+pub trait Members<Kind> {
     /// The futures.
     type Member: Future;
 
@@ -84,20 +94,36 @@ pub trait Members {
     fn into_pending(self) -> Pending<Self::Member>;
 }
 
-impl<C: IntoIterator<Item: Future>> Members for C {
-    type Member = C::Item;
-
-    fn into_pending(self) -> Pending<C::Item> {
-        let members: Vec<C::Item> = self.into_iter().collect();
+impl<F: Future> Pending<F> {
+    /// All `members`.
+    fn of(members: Vec<F>) -> Self {
         let left = members.len();
-        Pending {
-            pool: Pool::new(FromIter::new(members.into_iter())),
-            left,
-        }
+        let pool = Pool::new(FromIter::new(members.into_iter()));
+        Self { pool, left }
     }
 }
 
-impl<F: Future> Members for Pending<F> {
+impl<C: IntoIterator<Item: Future>> Members<Iter> for C {
+    type Member = C::Item;
+
+    fn into_pending(self) -> Pending<C::Item> {
+        Pending::of(self.into_iter().collect())
+    }
+}
+
+impl<C, I> Members<Tuple> for C
+where
+    C: IntoSource<Tuple, Source = FromIter<I>>,
+    I: Iterator<Item: Future>,
+{
+    type Member = I::Item;
+
+    fn into_pending(self) -> Pending<I::Item> {
+        Pending::of(self.into_source().into_inner().collect())
+    }
+}
+
+impl<F: Future> Members<Iter> for Pending<F> {
     type Member = F;
 
     fn into_pending(self) -> Self {
@@ -113,7 +139,7 @@ impl<F: Future> Members for Pending<F> {
 /// [`timeout`](Waiting::timeout) it returns in time whatever has finished. If there are no members it
 /// returns at once.
 ///
-/// Members may be borrowed: `wait([&mut one, &mut two], ..)` leaves them with the caller. A child's
+/// Members may be borrowed: `wait((&mut one, &mut two), ..)` leaves them with the caller. A child's
 /// cancellation, or its panic, is an outcome of a `JoinHandle`.
 ///
 /// # Cancel safety
@@ -147,9 +173,9 @@ impl<F: Future> Members for Pending<F> {
 ///     assert!(rest.pending.is_empty());
 /// });
 /// ```
-pub fn wait<M, W>(members: M, when: W) -> Waiting<M::Member, W>
+pub fn wait<M, W, Kind>(members: M, when: W) -> Waiting<M::Member, W>
 where
-    M: Members,
+    M: Members<Kind>,
     W: When<<M::Member as Future>::Output>,
 {
     Waiting {
