@@ -37,13 +37,13 @@ pub(crate) struct Failures {
 ///
 /// Dropping it gives up the requests that are under way.
 pub(crate) async fn run(urls: &[String], concurrency: usize, limit: Duration) -> Level {
-    let permits = Arc::new(Semaphore::new(concurrency));
+    let permits = Semaphore::new(concurrency);
     let progress = Arc::new(Progress::new(concurrency, urls.len()));
     let start = kumi::now();
     let mut tasks = Vec::with_capacity(urls.len());
     for url in urls {
         // Before the task, not in it: a long list does not become as many waiting tasks.
-        let permit = permits.acquire_arc().await;
+        let permit = permits.acquire_owned().await;
         let (url, progress) = (url.clone(), Arc::clone(&progress));
         tasks.push(kumi::spawn(async move {
             let done = fetch_within(limit, &url).await;
