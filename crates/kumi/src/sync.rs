@@ -7,7 +7,7 @@
 //! | [`channel`](crate::channel) and its queues | Kumi's |
 //!
 //! Whoever waits is served in turn, and what is released is handed over: a newcomer never gets it before
-//! one who waits, not even for a moment (Trio's rule, and asyncio's since 3.11). Of the
+//! one who waits, not even for a moment (the rule of Trio and asyncio). Of the
 //! libraries that were tried, `async-lock` lets newcomers overtake; `asyncband` and tokio's `sync` do not, and
 //! the latter would bring all of tokio.
 //!

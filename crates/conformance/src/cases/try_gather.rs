@@ -349,10 +349,12 @@ pub async fn an_error_beside_a_cancel<R: Runtime>(rt: R) {
 
 /// A limit on it counts the unwinding: the limit reports, when that has ended.
 pub async fn a_limit_expires_while_it_unwinds<R: Runtime>(rt: R) {
-    let cleaned = Cell::new(false);
+    let go_on = Gate::new();
+    let (begun, cleaned) = (Cell::new(false), Cell::new(false));
     let region = async {
         let clean_up = async {
-            rt.sleep(Duration::from_millis(20)).await;
+            begun.set(true);
+            go_on.wait().await;
             cleaned.set(true);
         };
         finally(pending::<Fails>(), clean_up).await
@@ -362,7 +364,18 @@ pub async fn a_limit_expires_while_it_unwinds<R: Runtime>(rt: R) {
         Err("error")
     };
     let children: [Child<'_>; 2] = [Box::pin(region), Box::pin(fails)];
-    let limited = timeout(&rt, Duration::from_millis(5), try_gather(children));
+    let mut limited = Box::pin(timeout(
+        &rt,
+        Duration::from_secs(3600),
+        try_gather(children),
+    ));
+    while !begun.get() {
+        assert!(poll_once(&mut limited).await.is_pending());
+        yield_now().await;
+    }
+    assert!(limited.as_mut().reschedule(Some(rt.now())));
+    assert!(poll_once(&mut limited).await.is_pending());
+    go_on.open();
     assert!(limited.await.is_err());
     assert!(cleaned.get());
 }
