@@ -1,8 +1,8 @@
 //! Kumi in a deterministic simulator: for tests of concurrent code.
 //!
 //! [`Sim`] is the runtime's handle; [`Sim::new`] makes one and returns its owner.
-//! It has the same traits as every backend of Kumi, except that there are no descriptors
-//! ([`Io`](kumi_core::runtime::Io) is not implemented, so code that needs it does not compile).
+//! It has the same traits as every backend of Kumi but one: nothing outside can be simulated, so there is
+//! no [`Io`](kumi_core::runtime::Io), and code that needs descriptors does not compile on it.
 //!
 //! | it gives | by |
 //! |---|---|

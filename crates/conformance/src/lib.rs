@@ -65,6 +65,8 @@ pub mod cases;
 mod check;
 pub mod everywhere;
 mod expand;
+#[doc(hidden)]
+pub mod forms;
 mod harness;
 mod probe;
 mod reports;

@@ -7,25 +7,13 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::time::Duration;
 
+use fastrand::Rng;
 use kumi_core::combine::{gather, race, race_ok, timeout, try_gather, yield_now};
 use kumi_core::runtime::{Clock, Runtime};
 use kumi_sim::Sim;
 
 /// How many seeds each law is tried with.
 const SEEDS: u64 = 300;
-
-/// Random numbers from a seed (SplitMix64).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % bound
-    }
-}
 
 /// What a future did, in order: its number at each step.
 type Trace = Rc<RefCell<Vec<u64>>>;
@@ -40,12 +28,12 @@ struct Part {
 }
 
 impl Part {
-    fn random(random: &mut Random, number: u64) -> Self {
+    fn random(random: &mut Rng, number: u64) -> Self {
         Self {
             number,
-            yields: random.below(4),
-            sleep: random.below(4),
-            fails: random.below(4) == 0,
+            yields: random.u64(..4),
+            sleep: random.u64(..4),
+            fails: random.u64(..4) == 0,
         }
     }
 
@@ -67,10 +55,10 @@ impl Part {
 }
 
 /// Tries a law with each seed: on random parts, and a schedule of that seed.
-fn law(check: impl AsyncFn(&Sim, &mut Random, Vec<Part>)) {
+fn law(check: impl AsyncFn(&Sim, &mut Rng, Vec<Part>)) {
     for seed in 0..SEEDS {
-        let mut random = Random(seed);
-        let count = random.below(12);
+        let mut random = Rng::with_seed(seed);
+        let count = random.u64(..12);
         let parts = (0..count).map(|number| Part::random(&mut random, number));
         let parts: Vec<_> = parts.collect();
         let sim = Sim::with_seed(seed);
@@ -121,7 +109,7 @@ fn race_ok_is_try_gather_with_its_sides_exchanged() {
         output.map_or_else(Ok, Err)
     }
     for seed in 0..SEEDS {
-        let mut random = Random(seed);
+        let mut random = Rng::with_seed(seed);
         let parts: Vec<_> = (0..8)
             .map(|number| Part::random(&mut random, number))
             .collect();
@@ -141,7 +129,7 @@ fn race_ok_is_try_gather_with_its_sides_exchanged() {
 #[test]
 fn one_alone_is_the_future_itself() {
     for seed in 0..SEEDS {
-        let part = Part::random(&mut Random(seed), 1);
+        let part = Part::random(&mut Rng::with_seed(seed), 1);
         let itself = observe(async |rt, trace| part.run(rt, trace).await);
         let same = [
             observe(async |rt, trace| gather([part.run(rt, trace)]).await[0]),
@@ -165,7 +153,7 @@ fn one_alone_is_the_future_itself() {
 #[test]
 fn a_limit_that_is_never_reached_is_the_identity() {
     for seed in 0..SEEDS {
-        let mut random = Random(seed);
+        let mut random = Rng::with_seed(seed);
         let parts: Vec<_> = (0..8)
             .map(|number| Part::random(&mut random, number))
             .collect();
@@ -197,7 +185,7 @@ fn gathers_of_gathers_can_be_flattened() {
         let mut groups = Vec::new();
         let mut rest = &parts[..];
         while !rest.is_empty() {
-            let (group, others) = rest.split_at(1 + random.below(rest.len() as u64) as usize);
+            let (group, others) = rest.split_at(1 + random.usize(..rest.len()));
             groups.push(group);
             rest = others;
         }
@@ -234,11 +222,11 @@ enum Program {
 }
 
 impl Program {
-    fn random(random: &mut Random, depth: u64, numbers: &mut u64) -> Self {
+    fn random(random: &mut Rng, depth: u64, numbers: &mut u64) -> Self {
         *numbers += 1;
-        let kind = if depth == 0 { 0 } else { random.below(8) };
-        let several = |random: &mut Random, numbers: &mut u64| {
-            let count = random.below(5);
+        let kind = if depth == 0 { 0 } else { random.u64(..8) };
+        let several = |random: &mut Rng, numbers: &mut u64| {
+            let count = random.u64(..5);
             (0..count)
                 .map(|_| Self::random(random, depth - 1, numbers))
                 .collect()
@@ -253,7 +241,7 @@ impl Program {
             5 => Self::Race(several(random, numbers)),
             6 => Self::RaceOk(several(random, numbers)),
             _ => {
-                let limit = random.below(6);
+                let limit = random.u64(..6);
                 Self::Limit(limit, Box::new(Self::random(random, depth - 1, numbers)))
             }
         }
@@ -300,7 +288,7 @@ fn sum(outputs: impl IntoIterator<Item = Result<u64, u64>>) -> u64 {
 fn a_program_does_the_same_whenever_it_is_run() {
     let mut steps = 0;
     for seed in 0..SEEDS {
-        let program = Program::random(&mut Random(seed), 4, &mut 0);
+        let program = Program::random(&mut Rng::with_seed(seed), 4, &mut 0);
         let one = observe(async |rt, trace| program.run(rt, trace).await);
         let two = observe(async |rt, trace| program.run(rt, trace).await);
         assert_eq!(one, two, "seed {seed}");

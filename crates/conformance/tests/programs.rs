@@ -15,10 +15,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use fastrand::Rng;
 use kumi_conformance::everywhere::Everywhere;
 use kumi_conformance::seeds::seeds;
 use kumi_sim::Sim;
-use make::{Maker, Place, Program, Random};
+use make::{Maker, Place, Program};
 use run::{World, run};
 
 #[test]
@@ -26,10 +27,10 @@ fn random_programs_leave_nothing_behind() {
     let (mut points, mut runs) = (0, 0);
     for seed in seeds(0..300) {
         let mut maker = Maker {
-            random: Random(seed),
+            random: Rng::with_seed(seed),
             numbers: 0,
         };
-        let depth = 2 + maker.random.below(3);
+        let depth = 2 + maker.random.usize(..3);
         let place = Place {
             depth,
             may_wait: false,

@@ -83,16 +83,6 @@ fn upgrade(handles: &AtomicUsize) -> bool {
         .is_ok()
 }
 
-/// Counts one handle less; true if it was the last.
-fn count_off(handles: &AtomicUsize) -> bool {
-    if fault("handles_counted_off_in_two_steps") {
-        let count = handles.load(Ordering::Acquire);
-        handles.store(count - 1, Ordering::Release);
-        return count == 1;
-    }
-    handles.fetch_sub(1, Ordering::AcqRel) == 1
-}
-
 /// A channel for many senders and many receivers, that holds at most `capacity` values.
 ///
 /// With capacity 0 each value is handed over in person: `send` returns when a receiver has taken it, or

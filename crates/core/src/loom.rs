@@ -93,6 +93,17 @@ pub(crate) fn order_unless(name: &str, order: Ordering) -> Ordering {
     }
 }
 
+/// Counts one less, as Acquire and Release; true if it was the last. In two steps if that fault is seeded.
+#[inline(always)]
+pub(crate) fn count_off(count: &AtomicUsize, in_two_steps: bool) -> bool {
+    if in_two_steps {
+        let before = count.load(Ordering::Acquire);
+        count.store(before - 1, Ordering::Release);
+        return before == 1;
+    }
+    count.fetch_sub(1, Ordering::AcqRel) == 1
+}
+
 /// Loads a word that the caller is about to change by a compare-exchange.
 ///
 /// loom remembers one access to each atomic, the last. After a plain load that would be the caller's

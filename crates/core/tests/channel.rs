@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
+use fastrand::Rng;
 use kumi_core::channel::{
     Permit, Receiver, Recv, Reserve, SendFuture, Sender, TryRecvError, TrySendError, bounded,
 };
@@ -39,18 +40,6 @@ impl Wake for Wakes {
     }
 }
 
-/// xorshift: the same steps for the same seed.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % bound as u64) as usize
-    }
-}
-
 enum Future_<'a> {
     Send(SendFuture<'a, Token>),
     Reserve(Reserve<'a, Token>),
@@ -64,7 +53,7 @@ struct Live<'a> {
 }
 
 struct Run<'a> {
-    random: Random,
+    random: Rng,
     sender: &'a Sender<Token>,
     receiver: &'a Receiver<Token>,
     model: Model,
@@ -99,7 +88,7 @@ impl<'a> Run<'a> {
 
     /// Polls, and compares what comes of it; with a fresh waker now and then.
     fn poll(&mut self, operation: usize) {
-        let fresh = self.random.below(4) == 0;
+        let fresh = self.random.usize(..4) == 0;
         let live = self.live.get_mut(&operation).expect("it waits");
         if fresh && live.wakes.0.load(Ordering::Relaxed) == 0 {
             live.wakes = Arc::default();
@@ -144,12 +133,12 @@ impl<'a> Run<'a> {
 
     fn some_live(&mut self) -> Option<usize> {
         let count = self.live.len().max(1);
-        let place = self.random.below(count);
+        let place = self.random.usize(..count);
         self.live.keys().nth(place).copied()
     }
 
     fn step(&mut self) {
-        match self.random.below(16) {
+        match self.random.usize(..16) {
             0..=2 => {
                 let token = self.token();
                 self.model.put(self.operations, Some(token.id));
@@ -188,7 +177,7 @@ impl<'a> Run<'a> {
             14 => {
                 if let Some(permit) = self.permits.pop() {
                     let token = self.token();
-                    match self.random.below(2) {
+                    match self.random.usize(..2) {
                         0 => {
                             self.model.commit(token.id);
                             permit.send(token).expect("there is a receiver");
@@ -201,7 +190,7 @@ impl<'a> Run<'a> {
                 }
             }
             _ => {
-                if self.random.below(40) == 0 {
+                if self.random.usize(..40) == 0 {
                     assert_eq!(self.sender.close(), self.model.close());
                 }
             }
@@ -239,8 +228,8 @@ impl<'a> Run<'a> {
 }
 
 fn program(seed: u64, steps: usize) {
-    let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
-    let capacity = [0, 1, 2, 3, 7][random.below(5)];
+    let mut random = Rng::with_seed(seed);
+    let capacity = [0, 1, 2, 3, 7][random.usize(..5)];
     let drops = Rc::default();
     let (sender, receiver) = bounded(capacity);
     let mut run = Run {
@@ -257,7 +246,7 @@ fn program(seed: u64, steps: usize) {
         run.step();
         run.check();
     }
-    let ends_first = run.random.below(2) == 0;
+    let ends_first = run.random.usize(..2) == 0;
     drop(run);
     if ends_first {
         drop(sender);

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 
+use fastrand::Rng;
 use kumi_core::channel::{Receiver, Sender, bounded};
 
 /// Wakes a thread, and remembers it.
@@ -31,7 +32,7 @@ impl Wake for Unpark {
 
 /// A thread that polls, and sometimes has no patience.
 struct Patience {
-    random: u64,
+    random: Rng,
     unpark: Arc<Unpark>,
 }
 
@@ -39,23 +40,16 @@ impl Patience {
     fn new(seed: u64) -> Self {
         let (thread, woken) = (thread::current(), AtomicBool::new(false));
         Self {
-            random: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1,
+            random: Rng::with_seed(seed),
             unpark: Arc::new(Unpark { thread, woken }),
         }
-    }
-
-    fn below(&mut self, bound: u64) -> u64 {
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 7;
-        self.random ^= self.random << 17;
-        self.random % bound
     }
 
     /// Waits for `future`, or for a few looks only: none then. It is up to the caller to drop it.
     fn wait<F: Future + Unpin>(&mut self, future: &mut F) -> Option<F::Output> {
         let waker = Waker::from(Arc::clone(&self.unpark));
-        let looks = match self.below(8) {
-            0 => self.below(4) + 1,
+        let looks = match self.random.u64(..8) {
+            0 => self.random.u64(..4) + 1,
             _ => u64::MAX,
         };
         for look in 0.. {
@@ -98,11 +92,11 @@ fn produce(sender: &Sender<Token>, seed: u64, count: u64, alive: &Arc<AtomicU64>
     for value in 0..count {
         // A send that was dropped may have sent, so only these are counted exactly: permits, and sends
         // that are waited for.
-        if patience.below(4) == 0 {
+        if patience.random.u64(..4) == 0 {
             let Some(permit) = patience.wait(&mut sender.reserve()) else {
                 continue;
             };
-            if patience.below(4) == 0 {
+            if patience.random.u64(..4) == 0 {
                 drop(permit);
                 continue;
             }

@@ -1,17 +1,13 @@
 //! Combinators in random programs: what they are made of, and what has to come of them.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use std::vec;
 
+use kumi_conformance::forms::{Form, Member};
 use kumi_core::cancel::CancelScope;
 use kumi_core::combine::source::{FromIter, Limit};
-use kumi_core::combine::{
-    AsCompleted, ReturnWhen, as_completed, gather, limited, race, race_ok, try_gather, wait,
-};
-use kumi_core::spawned::{Combine as _, SpawnedError};
+use kumi_core::combine::{AsCompleted, ReturnWhen, as_completed, wait};
 
 use super::make::{Maker, Place, Program};
 use super::run::{World, lock, run};
@@ -41,18 +37,9 @@ pub(crate) enum Combine {
     TryForEach(usize, Members, Arc<Program>, usize),
 }
 
-/// How a combinator gets its members.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Form {
-    Vec,
-    Pair,
-    Limit(usize),
-    Spawned,
-}
-
 impl Combine {
     pub(crate) fn make(maker: &mut Maker, inside: Place) -> Self {
-        match maker.random.below(13) {
+        match maker.random.usize(..13) {
             0 | 1 => {
                 let (form, count) = form(maker);
                 let members = (0..count).map(|_| maker.part(inside)).collect();
@@ -62,48 +49,48 @@ impl Combine {
                 let (form, count) = form(maker);
                 let (members, decides) = decided(maker, form, count, inside);
                 let mut fail: Vec<_> = decides.into_iter().collect();
-                if maker.random.below(2) == 0 {
-                    fail.push(maker.random.below(count));
+                if maker.random.usize(..2) == 0 {
+                    fail.push(maker.random.usize(..count));
                 }
                 Self::TryGather(form, members, fail)
             }
             4 | 5 => {
                 let (form, count) = form(maker);
-                let end = maker.random.below(count);
+                let end = maker.random.usize(..count);
                 Self::Race(form, up_to(maker, form, count, end, inside))
             }
             6 | 7 => {
                 let (form, count) = form(maker);
                 let (members, decides) = decided(maker, form, count, inside);
                 let fails = |number: &usize| {
-                    decides.is_none() || decides != Some(*number) && maker.random.below(2) == 0
+                    decides.is_none() || decides != Some(*number) && maker.random.usize(..2) == 0
                 };
                 let fail = (0..count).filter(fails).collect();
                 Self::RaceOk(form, members, fail)
             }
             8 => {
                 let limit = limit(maker);
-                match maker.random.below(2) {
+                match maker.random.usize(..2) {
                     0 => Self::Wait(limit, maker.several(inside)),
                     // The first one ends it, if time does not.
                     _ => Self::WaitCut(limit, ending(maker, usize::from(limit.is_none()), inside)),
                 }
             }
             9 => {
-                let (few, take) = (1 + maker.random.below(3), maker.random.below(3));
+                let (few, take) = (1 + maker.random.usize(..3), maker.random.usize(..3));
                 let simple = Place { depth: 0, ..inside };
                 Self::Few(few, take, ending(maker, take, simple))
             }
             10 => {
-                let (few, take) = (1 + maker.random.below(3), maker.random.below(3));
+                let (few, take) = (1 + maker.random.usize(..3), maker.random.usize(..3));
                 Self::FewCut(few, take, ending(maker, take, inside))
             }
             11 => {
-                let few = 1 + maker.random.below(3);
+                let few = 1 + maker.random.usize(..3);
                 Self::ForEach(few, maker.several(inside), maker.part(inside))
             }
             _ => {
-                let (few, fails) = (1 + maker.random.below(3), maker.random.below(2));
+                let (few, fails) = (1 + maker.random.usize(..3), maker.random.usize(..2));
                 let members = ending(maker, fails + 1, inside);
                 Self::TryForEach(few, members, maker.part(inside.alone()), fails)
             }
@@ -112,23 +99,23 @@ impl Combine {
 }
 
 fn limit(maker: &mut Maker) -> Option<u64> {
-    (maker.random.below(2) == 0).then(|| maker.random.next() % 4)
+    (maker.random.usize(..2) == 0).then(|| maker.random.u64(..4))
 }
 
 /// A form, and a number of members for it.
 fn form(maker: &mut Maker) -> (Form, usize) {
-    let count = 1 + maker.random.below(3);
-    match maker.random.below(6) {
+    let count = 1 + maker.random.usize(..3);
+    match maker.random.usize(..6) {
         0 | 1 => (Form::Vec, count),
         2 => (Form::Pair, 2),
-        3 => (Form::Limit(1 + maker.random.below(2)), count),
+        3 => (Form::Limit(1 + maker.random.usize(..2)), count),
         _ => (Form::Spawned, count),
     }
 }
 
 /// Members of which one may decide, and its number. The others then need not end.
 fn decided(maker: &mut Maker, form: Form, count: usize, inside: Place) -> (Members, Option<usize>) {
-    let decides = (maker.random.below(3) > 0).then(|| maker.random.below(count));
+    let decides = (maker.random.usize(..3) > 0).then(|| maker.random.usize(..count));
     let members = match decides {
         Some(end) => up_to(maker, form, count, end, inside),
         None => (0..count).map(|_| maker.part(inside)).collect(),
@@ -150,7 +137,7 @@ fn up_to(maker: &mut Maker, form: Form, count: usize, end: usize, inside: Place)
 
 /// Members of which the first `end` end, and there are so many.
 fn ending(maker: &mut Maker, end: usize, inside: Place) -> Members {
-    let count = (end + maker.random.below(3)).max(1);
+    let count = (end + maker.random.usize(..3)).max(1);
     let member = |number| {
         maker.part(match number < end {
             true => inside.alone(),
@@ -162,8 +149,6 @@ fn ending(maker: &mut Maker, end: usize, inside: Place) -> Members {
 
 /// The outputs of members as they come.
 type Outputs = AsCompleted<FromIter<vec::IntoIter<Member<usize>>>, Limit>;
-
-type Member<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// Lets the members of the numbers `fail` fail.
 fn judge(fail: &[usize]) -> impl Fn(usize) -> Result<usize, usize> + Clone + Send + use<> {
@@ -184,14 +169,6 @@ impl Log {
         let ended = lock(&self.0);
         ended.iter().copied().find(|&ended| decide(ended)) == Some(member)
     }
-}
-
-fn pair<T>(members: Vec<T>) -> (T, T) {
-    let pair: Result<[T; 2], _> = members.try_into();
-    let Ok([one, two]) = pair else {
-        unreachable!("a pair is made of two")
-    };
-    (one, two)
 }
 
 impl World {
@@ -219,33 +196,32 @@ impl World {
         let log = Log::default();
         match combine {
             Combine::Gather(form, members) => {
+                let count = members.len();
                 let members = inside.members(&log, members, |number| number);
-                inside.gather(*form, members).await;
+                let numbers = form.gather(&self.rt, members).await;
+                self.ledger
+                    .check(numbers.into_iter().eq(0..count), "not all were gathered");
             }
             Combine::TryGather(form, members, fail) => {
                 let members = inside.members(&log, members, judge(fail));
-                let result = inside.try_gather(*form, members).await;
+                let result = form.try_gather(&self.rt, members).await;
                 let right = match result {
                     Ok(numbers) => fail.is_empty() && numbers.is_sorted(),
-                    Err(error) => log.is_first(error, |number| fail.contains(&number)),
+                    Err(Some(error)) => log.is_first(error, |number| fail.contains(&number)),
+                    Err(None) => false,
                 };
                 self.ledger.check(right, "not the first error");
             }
             Combine::Race(form, members) => {
                 let members = inside.members(&log, members, |number| number);
-                let first = match form {
-                    Form::Vec => race(members).await,
-                    Form::Pair => race(pair(members)).await,
-                    Form::Limit(limit) => race(limited(*limit, members)).await,
-                    Form::Spawned => self.rt.race(members).await,
-                };
+                let first = form.race(&self.rt, members).await;
                 let right = first.is_ok_and(|first| log.is_first(first, |_| true));
                 self.ledger.check(right, "not the first one won");
             }
             Combine::RaceOk(form, members, fail) => {
                 let count = members.len();
                 let members = inside.members(&log, members, judge(fail));
-                let right = match inside.race_ok(*form, members).await {
+                let right = match form.race_ok(&self.rt, members).await {
                     Ok(first) => log.is_first(first, |number| !fail.contains(&number)),
                     Err(errors) => fail.len() == count && errors.into_iter().eq(0..count),
                 };
@@ -315,62 +291,6 @@ impl World {
             }
         }
         inside.is_closed();
-    }
-
-    async fn gather(&self, form: Form, members: Vec<Member<usize>>) {
-        let count = members.len();
-        let numbers = match form {
-            Form::Vec => gather(members).await,
-            Form::Pair => <[usize; 2]>::from(gather(pair(members)).await).into(),
-            Form::Limit(limit) => gather(members).limit(limit).await,
-            Form::Spawned => {
-                let outcomes = self.rt.gather(members).await;
-                outcomes.into_iter().flatten().collect()
-            }
-        };
-        self.ledger
-            .check(numbers.into_iter().eq(0..count), "not all were gathered");
-    }
-
-    async fn try_gather(
-        &self,
-        form: Form,
-        members: Vec<Member<Result<usize, usize>>>,
-    ) -> Result<Vec<usize>, usize> {
-        match form {
-            Form::Vec => try_gather(members).await,
-            Form::Pair => {
-                let values = try_gather(pair(members)).await;
-                values.map(|(one, two)| vec![one, two])
-            }
-            Form::Limit(limit) => try_gather(members).limit(limit).await,
-            Form::Spawned => {
-                let values = self.rt.try_gather(members).await;
-                values.map_err(|error| error.into_failed().unwrap_or(usize::MAX))
-            }
-        }
-    }
-
-    async fn race_ok(
-        &self,
-        form: Form,
-        members: Vec<Member<Result<usize, usize>>>,
-    ) -> Result<usize, Vec<usize>> {
-        match form {
-            Form::Vec => race_ok(members).await,
-            Form::Pair => {
-                let first = race_ok(pair(members)).await;
-                first.map_err(|(one, two)| vec![one, two])
-            }
-            Form::Limit(limit) => race_ok(limited(limit, members)).await,
-            Form::Spawned => {
-                let first = self.rt.race_ok(members).await;
-                first.map_err(|errors| {
-                    let errors = errors.into_iter();
-                    errors.filter_map(SpawnedError::into_failed).collect()
-                })
-            }
-        }
     }
 
     /// Waits for the first one, or so long, then for the rest; calls `between` between them.

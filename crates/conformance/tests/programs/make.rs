@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use fastrand::Rng;
+
 use super::combine::Combine;
 
 /// A program; `Region` and the like have a number, which is also the name of their clean-up.
@@ -61,26 +63,9 @@ impl Place {
     }
 }
 
-/// Random numbers from a seed (SplitMix64).
-pub(crate) struct Random(pub(crate) u64);
-
-impl Random {
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    pub(crate) fn below(&mut self, bound: usize) -> usize {
-        usize::try_from(self.next() % bound as u64).expect("it is small")
-    }
-}
-
 /// Makes programs.
 pub(crate) struct Maker {
-    pub(crate) random: Random,
+    pub(crate) random: Rng,
     /// How many regions and scopes there are.
     pub(crate) numbers: usize,
 }
@@ -96,7 +81,7 @@ impl Maker {
     }
 
     pub(crate) fn several(&mut self, place: Place) -> Vec<Arc<Program>> {
-        let count = 1 + self.random.below(3);
+        let count = 1 + self.random.usize(..3);
         (0..count).map(|_| self.part(place)).collect()
     }
 
@@ -107,29 +92,29 @@ impl Maker {
         };
         let (alone, limited) = (inside.alone(), inside.limited());
         let leaf = place.depth == 0;
-        match self.random.below(if leaf { 7 } else { 42 }) {
+        match self.random.usize(..if leaf { 7 } else { 42 }) {
             0..=2 => Program::Step,
             3 => Program::Check,
-            4 => Program::Sleep(self.random.next() % 4),
-            5 => Program::Cancel(1 + self.random.below(self.numbers.max(1))),
+            4 => Program::Sleep(self.random.u64(..4)),
+            5 => Program::Cancel(1 + self.random.usize(..self.numbers.max(1))),
             6 if place.may_wait => Program::Forever,
             6 => Program::Step,
             7..=10 => Program::Seq(self.several(inside)),
             11 | 12 => Program::Both(self.part(inside), self.part(inside)),
             13..=15 => Program::Scope(self.number(), self.part(inside)),
             16 => Program::Shielded(self.part(alone)),
-            17 | 18 => Program::Limit(self.random.next() % 4, self.part(limited)),
+            17 | 18 => Program::Limit(self.random.u64(..4), self.part(limited)),
             19..=21 => Program::Region(self.number(), self.part(inside), self.part(alone)),
             22 => Program::OnCancel(self.number(), self.part(inside), self.part(alone)),
             23 => Program::Bracket(self.number(), self.part(inside), self.part(alone)),
             24 => {
-                let count = 1 + self.random.below(3);
+                let count = 1 + self.random.usize(..3);
                 let exits = (0..count).map(|_| self.number()).collect();
                 Program::Stack(exits, self.part(inside))
             }
             25 => Program::Uncut(self.number(), self.part(alone)),
             26 => Program::Task(self.part(inside)),
-            27 => match self.random.below(2) {
+            27 => match self.random.usize(..2) {
                 0 => Program::Dropped(self.part(inside)),
                 _ => Program::Work(self.number(), self.part(alone)),
             },

@@ -158,6 +158,12 @@ pub(crate) fn run(world: &World, program: &Arc<Program>) -> Run {
     Box::pin(async move { world.run(&program).await })
 }
 
+/// A child that does not fail.
+async fn succeeds(run: Run) -> Result<(), Infallible> {
+    run.await;
+    Ok(())
+}
+
 /// Polls both until both have ended.
 async fn both(mut one: Run, mut two: Run) {
     let mut done = [false; 2];
@@ -332,11 +338,7 @@ impl World {
         let inside = self.inside();
         let group = task_group(&self.rt, |group| {
             for child in children {
-                let child = run(&inside, child);
-                group.spawn(async move {
-                    child.await;
-                    Ok::<_, Infallible>(())
-                });
+                group.spawn(succeeds(run(&inside, child)));
             }
             async { Ok(()) }
         });
@@ -348,11 +350,7 @@ impl World {
         let inside = self.inside();
         let scope = scope_send(|s| {
             for child in children {
-                let child = run(&inside, child);
-                s.spawn(async move {
-                    child.await;
-                    Ok::<_, Infallible>(())
-                });
+                s.spawn(succeeds(run(&inside, child)));
             }
             async { Ok(()) }
         });

@@ -11,9 +11,9 @@ use futures_core::stream::{FusedStream, Stream};
 use super::error::{RecvError, TryRecvError};
 use super::shared::{Key, block_on};
 use super::state::State;
-use super::{Channel, both_ends, count_off, upgrade};
+use super::{Channel, both_ends, upgrade};
 use crate::cancel::poll_checkpoint;
-use crate::loom::Ordering;
+use crate::loom::{Ordering, count_off, fault};
 use crate::util::drop_foreign;
 
 /// The end of a channel that receives; clones receive from the same one, each value only once. Made by
@@ -165,7 +165,8 @@ impl<T> Clone for Receiver<T> {
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
         self.channel.values.leave(&mut self.key);
-        if count_off(&self.channel.receivers) {
+        let in_two_steps = fault("handles_counted_off_in_two_steps");
+        if count_off(&self.channel.receivers, in_two_steps) {
             let left = self.channel.values.change(State::last_receiver_went);
             drop(left);
         }

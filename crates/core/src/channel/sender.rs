@@ -11,9 +11,9 @@ use super::permit::{Permit, Reserve};
 use super::shared::{Key, block_on};
 use super::sink::SendSink;
 use super::state::State;
-use super::{Channel, both_ends, count_off, upgrade};
+use super::{Channel, both_ends, upgrade};
 use crate::cancel::poll_checkpoint;
-use crate::loom::Ordering;
+use crate::loom::{Ordering, count_off, fault};
 
 /// The end of a channel that sends; clones send into the same one. Made by
 /// [`bounded`](super::bounded).
@@ -180,7 +180,8 @@ impl<T> Clone for Sender<T> {
 
 impl<T> Drop for Sender<T> {
     fn drop(&mut self) {
-        if count_off(&self.channel.senders) {
+        let in_two_steps = fault("handles_counted_off_in_two_steps");
+        if count_off(&self.channel.senders, in_two_steps) {
             self.channel.values.change(State::last_sender_went);
         }
     }

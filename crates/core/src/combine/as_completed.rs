@@ -14,10 +14,10 @@ use crate::context;
 
 /// Runs all futures of `members` together, in place, and gives their outputs as they finish.
 ///
-/// `members` is a `Vec`, an array, a boxed slice, an iterator, a tuple of futures that return the same; or a
-/// stream, which then needs a [`limit`](AsCompleted::limit). The result is a [`Stream`], with a [`next`](AsCompleted::next) of its
-/// own; [`indexed`](AsCompleted::indexed) tells which future it was. No futures give no outputs. (asyncio's
-/// `as_completed`, as an async iterator.)
+/// `members` is a `Vec`, an array, a boxed slice, an iterator, a tuple of one to twelve futures that
+/// return the same; or a stream, which then needs a [`limit`](AsCompleted::limit). The result is a
+/// [`Stream`], with a [`next`](AsCompleted::next) of its own; [`indexed`](AsCompleted::indexed) tells
+/// which future it was. No futures give no outputs. (asyncio's `as_completed`, as an async iterator.)
 ///
 /// Only those futures are polled that were woken, in the order of the wakes, and each is dropped as
 /// soon as it is ready. They make progress only while this is polled.

@@ -82,13 +82,13 @@ impl<S: Stream<Item: Future> + Unpin> Source for FromStream<S> {
 pub enum Streamed {}
 
 /// What futures can be drawn from: everything that is an iterator or can become one (`Vec`, arrays,
-/// `Box<[F]>`), every stream that is [`Unpin`], and tuples of up to twelve futures that return the same.
+/// `Box<[F]>`), every stream that is [`Unpin`], and tuples of one to twelve futures that return the same.
 ///
 /// `Kind` tells them apart and is always inferred.
 #[diagnostic::on_unimplemented(
     message = "no futures can be drawn from `{Self}`",
     note = "`Vec<F>`, `[F; N]`, iterators over futures and streams of futures work",
-    note = "so do tuples of up to twelve futures that all return the same type",
+    note = "so do tuples of one to twelve futures that all return the same type",
     note = "a stream has to be `Unpin`: pass `std::pin::pin!(stream)` or `Box::pin(stream)`",
     note = "more futures of different types have to be boxed"
 )]

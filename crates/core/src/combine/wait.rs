@@ -77,14 +77,14 @@ impl<T, E> When<Result<T, E>> for FirstError {
     }
 }
 
-/// What [`wait`] takes: `Vec`, arrays, iterators of futures; tuples of up to twelve that return the same;
+/// What [`wait`] takes: `Vec`, arrays, iterators of futures; tuples of one to twelve that return the same;
 /// and the [`Pending`] of another `wait`.
 ///
 /// `Kind` tells them apart and is always inferred.
 #[diagnostic::on_unimplemented(
     message = "`wait` cannot wait for `{Self}`",
     note = "`Vec<F>`, `[F; N]` and iterators over futures work, and the `pending` of another `wait`",
-    note = "so do tuples of up to twelve futures that all return the same type"
+    note = "so do tuples of one to twelve futures that all return the same type"
 )]
 pub trait Members<Kind> {
     /// The futures.

@@ -23,7 +23,7 @@ use pin_project_lite::pin_project;
 use super::crew::Handles;
 use super::rule::Rule;
 use crate::context::{CancelReason, Kind, Members, Node, current_task, report_panic};
-use crate::loom::{AtomicUsize, Mutex, Ordering, fault};
+use crate::loom::{AtomicUsize, Mutex, Ordering, count_off, fault};
 use crate::runtime::{Ambient, AmbientSource, Job, Spawn, Task, TaskInfo, Tasks};
 use crate::task::{JoinError, JoinHandle, Scheduler, allocate};
 use crate::util::WakerSlot;
@@ -187,14 +187,8 @@ impl<S: Send + 'static, H: Handles, R: Spawn> Scheduler for Member<S, H, R> {
     #[inline]
     fn ended(&self, _: u32) {
         // Release: what the child did comes before; Acquire: the last one wakes for all of them.
-        let left = match fault("member_leaves_in_two_steps") {
-            true => self.0.left.load(Ordering::Acquire),
-            false => self.0.left.fetch_sub(1, Ordering::AcqRel),
-        };
-        if fault("member_leaves_in_two_steps") {
-            self.0.left.store(left - 1, Ordering::Release);
-        }
-        if left == 1 && !fault("last_member_wakes_nobody") {
+        let last = count_off(&self.0.left, fault("member_leaves_in_two_steps"));
+        if last && !fault("last_member_wakes_nobody") {
             self.0.waker.wake();
         }
     }

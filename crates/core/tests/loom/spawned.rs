@@ -7,9 +7,29 @@ use std::pin::Pin;
 use kumi_core::cancel::CancelScope;
 use kumi_core::spawned::Combine;
 use loom::future::block_on;
-use loom::thread;
+use loom::thread::{self, JoinHandle};
 
 use crate::support::{Hand, check, check_three, drive, poll_once};
+
+type Children = [Pin<Box<dyn Future<Output = u8> + Send>>; 2];
+
+/// One that ends, and one that never does.
+fn one_ends() -> Children {
+    [Box::pin(ready(7)), Box::pin(pending())]
+}
+
+/// Polls `combinator`, and runs its only child beside what follows.
+fn child_beside(hand: &Hand, combinator: &mut (impl Future + Unpin)) -> JoinHandle<()> {
+    poll_once(Pin::new(combinator));
+    let (job, runner) = (hand.job(), hand.clone());
+    thread::spawn(move || runner.run(job))
+}
+
+/// Runs what has been spawned by then.
+fn all_beside(hand: &Hand) -> JoinHandle<()> {
+    let runner = hand.clone();
+    thread::spawn(move || runner.run_all())
+}
 
 /// The only child ends beside a poll: who waits is woken, and finds what it returned.
 #[test]
@@ -17,9 +37,7 @@ fn the_last_child_ends_beside_a_poll() {
     check(|| {
         let hand = Hand::new();
         let mut gather = hand.gather([ready(7)]);
-        poll_once(Pin::new(&mut gather));
-        let (job, runner) = (hand.job(), hand.clone());
-        let thread = thread::spawn(move || runner.run(job));
+        let thread = child_beside(&hand, &mut gather);
         let [value] = block_on(gather);
         assert_eq!(value.unwrap(), 7);
         thread.join().unwrap();
@@ -52,12 +70,8 @@ fn two_children_end() {
 fn a_decision_beside_the_start() {
     check_three(|| {
         let hand = Hand::new();
-        let runner = hand.clone();
-        // It runs what has been spawned by then.
-        let thread = thread::spawn(move || runner.run_all());
-        let children: [Pin<Box<dyn Future<Output = u8> + Send>>; 2] =
-            [Box::pin(ready(7)), Box::pin(pending())];
-        assert_eq!(drive(&hand, hand.race(children)), Ok(7));
+        let thread = all_beside(&hand);
+        assert_eq!(drive(&hand, hand.race(one_ends())), Ok(7));
         thread.join().unwrap();
         hand.assert_empty();
     });
@@ -70,12 +84,9 @@ fn a_cancel_beside_the_end_of_a_child() {
         let hand = Hand::new();
         let scope = CancelScope::new();
         let handle = scope.handle();
-        let children: [Pin<Box<dyn Future<Output = u8> + Send>>; 2] =
-            [Box::pin(ready(7)), Box::pin(pending())];
-        let mut scoped = Box::pin(scope.run(hand.gather(children)));
+        let mut scoped = Box::pin(scope.run(hand.gather(one_ends())));
         poll_once(scoped.as_mut());
-        let runner = hand.clone();
-        let thread = thread::spawn(move || runner.run_all());
+        let thread = all_beside(&hand);
         assert!(handle.cancel());
         assert!(drive(&hand, scoped).is_err());
         thread.join().unwrap();
@@ -90,9 +101,7 @@ fn the_drop_beside_the_end_of_a_child() {
     check(|| {
         let hand = Hand::new();
         let mut gather = hand.gather([ready(7)]);
-        poll_once(Pin::new(&mut gather));
-        let (job, runner) = (hand.job(), hand.clone());
-        let thread = thread::spawn(move || runner.run(job));
+        let thread = child_beside(&hand, &mut gather);
         drop(gather);
         thread.join().unwrap();
         hand.run_all();

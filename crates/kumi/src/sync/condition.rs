@@ -78,6 +78,22 @@ impl Condition {
         guard
     }
 
+    /// As [`wait_while`](Self::wait_while), with a guard that owns its lock.
+    ///
+    /// # Cancel safety
+    ///
+    /// As for [`wait`](Self::wait).
+    pub async fn wait_while_owned<T>(
+        &self,
+        mut guard: OwnedMutexGuard<T>,
+        mut condition: impl FnMut(&mut T) -> bool,
+    ) -> OwnedMutexGuard<T> {
+        while condition(&mut guard) {
+            guard = self.wait_owned(guard).await;
+        }
+        guard
+    }
+
     /// Wakes the one that has waited longest.
     pub fn notify_one(&self) {
         self.0.notify_one();

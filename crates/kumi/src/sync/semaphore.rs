@@ -10,7 +10,8 @@ use super::{OwnedSemaphorePermit, SemaphorePermit, enter};
 ///
 /// A task that asks for many is not overtaken by those that ask for few. (asyncio's `Semaphore`, whose
 /// value may also be raised above the first one; the semaphore of `asyncband`.) To change the number of
-/// permits while they are in use, take a [`Limiter`](super::Limiter).
+/// permits while they are in use, take a [`Limiter`](super::Limiter). There is no `close`: cancel the
+/// scope of those who wait.
 ///
 /// # Examples
 ///

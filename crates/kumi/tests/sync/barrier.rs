@@ -1,12 +1,10 @@
 //! `Barrier` (asyncio BA1-BA5).
 
-use std::future::Future;
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
+use std::thread;
 
+use futures_lite::future::block_on;
 use kumi::sync::{Barrier, BrokenBarrier};
 
 use super::{Hand, now};
@@ -106,27 +104,6 @@ fn abort() {
     assert!(!barrier.is_broken());
     let again = arrive(&barrier);
     assert!(now(barrier.wait()).is_ok() && again.given().is_ok());
-}
-
-/// Wakes a thread that is parked.
-struct Unpark(Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
-}
-
-/// Polls `future` when it was woken, and only then.
-fn block_on<T>(future: impl Future<Output = T>) -> T {
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let mut future = pin!(future);
-    loop {
-        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            Poll::Ready(value) => return value,
-            Poll::Pending => thread::park(),
-        }
-    }
 }
 
 /// Threads meet thousands of times, beside one that comes and goes away at once: nobody misses a meeting,

@@ -77,6 +77,19 @@ fn wait_while_looks_first_and_again() {
     }
 }
 
+/// So it is with a guard that owns its lock.
+#[test]
+fn wait_while_with_an_owned_guard() {
+    let (lock, condition) = (Mutex::new(0), Condition::new());
+    let guard = now(lock.lock_owned());
+    let mut waiting = Hand::waiting(condition.wait_while_owned(guard, |value| *value < 1));
+    condition.notify_one();
+    assert!(waiting.poll().is_none());
+    *lock.try_lock().unwrap() = 1;
+    condition.notify_one();
+    assert_eq!(waiting.poll().as_deref(), Some(&1));
+}
+
 /// One lock may have several conditions.
 #[test]
 fn two_conditions_of_one_lock() {

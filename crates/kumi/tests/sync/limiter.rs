@@ -1,5 +1,6 @@
 //! `Limiter` (Trio's and AnyIO's `CapacityLimiter`, PR6).
 
+use fastrand::Rng;
 use kumi::sync::{Limiter, Token};
 
 use super::{Hand, now};
@@ -68,13 +69,8 @@ fn without_a_limit() {
 #[test]
 fn as_the_model_says() {
     for seed in 0..200_u64 {
-        let mut random = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-        let mut below = move |bound: usize| {
-            random ^= random << 13;
-            random ^= random >> 7;
-            random ^= random << 17;
-            usize::try_from(random % bound as u64).unwrap()
-        };
+        let mut random = Rng::with_seed(seed);
+        let mut below = |bound: usize| random.usize(..bound);
         let limiter = Limiter::new(2);
         let (mut total, mut tokens, mut before) = (2_usize, Vec::new(), 0);
         // Who waits, in turn; and whether each was handed a token.

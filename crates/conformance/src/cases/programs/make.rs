@@ -2,6 +2,10 @@
 
 use std::sync::Arc;
 
+use fastrand::Rng;
+
+use crate::forms::Form;
+
 /// What a part of a program gives.
 pub(super) type Outcome = Result<u64, u64>;
 
@@ -46,15 +50,6 @@ pub(super) enum Part {
     Take(usize, Parts),
 }
 
-/// How a combinator gets its members.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Form {
-    Vec,
-    Pair,
-    Limit(usize),
-    Spawned,
-}
-
 /// A part, and what is known of it.
 pub(super) struct Made {
     pub(super) part: Arc<Part>,
@@ -79,31 +74,21 @@ pub(super) const CUT: Outcome = Ok(11);
 
 /// Makes programs from a seed.
 pub(super) struct Maker {
-    seed: u64,
+    random: Rng,
     numbers: u64,
 }
 
 impl Maker {
     pub(super) fn new(seed: u64) -> Self {
-        Self { seed, numbers: 0 }
+        Self {
+            random: Rng::with_seed(seed),
+            numbers: 0,
+        }
     }
 
     pub(super) fn program(&mut self) -> Made {
-        let depth = 2 + self.below(4);
+        let depth = 2 + self.random.u64(..4);
         self.part(depth)
-    }
-
-    /// A random number (SplitMix64).
-    fn below(&mut self, bound: u64) -> u64 {
-        self.seed = self.seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.seed;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % bound
-    }
-
-    fn place(&mut self, count: usize) -> usize {
-        usize::try_from(self.below(count as u64)).expect("it is small")
     }
 
     fn number(&mut self) -> u64 {
@@ -115,15 +100,15 @@ impl Maker {
     fn part(&mut self, depth: u64) -> Made {
         let number = self.number();
         let Some(inside) = depth.checked_sub(1) else {
-            return match self.below(4) {
+            return match self.random.u64(..4) {
                 0 => made(Part::Fail(number), Err(number), Vec::new()),
                 _ => made(Part::Value(number), Ok(number), Vec::new()),
             };
         };
-        match self.below(20) {
+        match self.random.u64(..20) {
             0 => self.part(inside).map(Part::Yield),
             1 => {
-                let time = self.below(3);
+                let time = self.random.u64(..3);
                 self.part(inside).map(|part| Part::Sleep(time, part))
             }
             2 => self.succeeds(inside),
@@ -133,7 +118,7 @@ impl Maker {
                 let mut regions = Vec::new();
                 let mut values = Vec::new();
                 let mut failed = None;
-                for _ in 0..=self.below(3) {
+                for _ in 0..=self.random.u64(..3) {
                     let next = self.part(inside);
                     parts.push(next.part);
                     if failed.is_none() {
@@ -151,14 +136,14 @@ impl Maker {
                 body.regions.extend(clean.regions);
                 body.map(|body| Part::Region(number, body, clean.part))
             }
-            8 => self.part(inside).map(match self.below(3) {
+            8 => self.part(inside).map(match self.random.u64(..3) {
                 0 => Part::Uncut,
                 1 => Part::Work,
                 _ => Part::Limit,
             }),
             9 => self.part(inside).map(Part::Task),
             10 => {
-                let part = Part::Expired(self.below(3), self.endless(inside));
+                let part = Part::Expired(self.random.u64(..3), self.endless(inside));
                 made(part, CUT, Vec::new())
             }
             11 => {
@@ -168,7 +153,7 @@ impl Maker {
             }
             12 => {
                 let (_, count) = self.form();
-                let part = match self.below(2) {
+                let part = match self.random.u64(..2) {
                     0 => Part::Group,
                     _ => Part::InPlace,
                 };
@@ -192,7 +177,7 @@ impl Maker {
             }
             17 => {
                 let (form, count) = self.form();
-                if self.below(3) > 0 {
+                if self.random.u64(..3) > 0 {
                     let winner = self.succeeds(inside);
                     return self.decided(count, inside, Some(form), winner, |parts| {
                         Part::RaceOk(form, parts)
@@ -204,8 +189,8 @@ impl Maker {
             }
             18 => {
                 let (_, count) = self.form();
-                let number = self.below(3);
-                match self.below(2) {
+                let number = self.random.u64(..3);
+                match self.random.u64(..2) {
                     0 => self.all(inside, count, |parts| Part::Wait(number, parts)),
                     _ => self.all(inside, count, |parts| Part::ForEach(1 + count / 2, parts)),
                 }
@@ -214,7 +199,7 @@ impl Maker {
                 let (_, count) = self.form();
                 let few: Vec<_> = (0..count).map(|_| self.part(inside)).collect();
                 let (mut parts, outcomes, regions) = unzip(few);
-                parts.extend((0..self.below(3)).map(|_| self.endless(inside)));
+                parts.extend((0..self.random.u64(..3)).map(|_| self.endless(inside)));
                 // The outputs are mixed outside of the scope, which may have been cancelled.
                 made(Part::Take(count, parts), Ok(mix(outcomes)), regions)
             }
@@ -222,11 +207,11 @@ impl Maker {
     }
 
     fn form(&mut self) -> (Form, usize) {
-        let count = 1 + self.place(3);
-        match self.below(5) {
+        let count = 1 + self.random.usize(..3);
+        match self.random.u64(..5) {
             0 => (Form::Vec, count),
             1 => (Form::Pair, 2),
-            2 => (Form::Limit(1 + self.place(2)), count),
+            2 => (Form::Limit(1 + self.random.usize(..2)), count),
             _ => (Form::Spawned, count),
         }
     }
@@ -258,7 +243,7 @@ impl Maker {
         form: Option<Form>,
         part: impl FnOnce(Parts) -> Part,
     ) -> Made {
-        if self.below(2) == 0 {
+        if self.random.u64(..2) == 0 {
             let failure = self.fails(depth);
             return self.decided(count, depth, form, failure, part);
         }
@@ -280,7 +265,7 @@ impl Maker {
         let place = match form {
             // Whoever never ends keeps its place.
             Some(Form::Limit(_)) => 0,
-            _ => self.place(count),
+            _ => self.random.usize(..count),
         };
         parts.insert(place, decides.part);
         made(part(parts), decides.outcome, decides.regions)
@@ -296,10 +281,10 @@ impl Maker {
             Form::Limit(_) | Form::Pair => Form::Vec,
             form => form,
         };
-        Arc::new(match self.below(10) {
+        Arc::new(match self.random.u64(..10) {
             0 | 1 => Part::Forever,
             2..=4 => Part::Region(self.number(), self.endless(inside), self.part(inside).part),
-            5 => Part::Sleep(self.below(3), self.endless(inside)),
+            5 => Part::Sleep(self.random.u64(..3), self.endless(inside)),
             6 => Part::Task(self.endless(inside)),
             7 => Part::Gather(form, vec![self.part(inside).part, self.endless(inside)]),
             8 => Part::Race(form, vec![self.endless(inside), self.endless(inside)]),

@@ -8,17 +8,15 @@ use std::time::Duration;
 
 use kumi_core::cancel::CancelScope;
 use kumi_core::cleanup::{finally, uncancellable};
-use kumi_core::combine::{
-    ReturnWhen, as_completed, gather, limited, race, race_ok, timeout, try_gather, wait, yield_now,
-};
+use kumi_core::combine::{ReturnWhen, as_completed, gather, timeout, wait, yield_now};
 use kumi_core::group::{GroupError, scope_send, task_group};
 use kumi_core::runtime::Runtime;
-use kumi_core::spawned::{Combine, SpawnedError};
 use kumi_core::task::{SpawnExt, shield};
 
+use crate::forms::Member;
 use crate::probe::lock;
 
-use super::make::{CUT, Form, Outcome, Part, Parts, mix};
+use super::make::{CUT, Outcome, Part, Parts, mix};
 
 /// What the parts of a program share.
 #[derive(Clone)]
@@ -34,7 +32,7 @@ struct Book {
     ended: BTreeSet<u64>,
 }
 
-type Run = Pin<Box<dyn Future<Output = Outcome> + Send>>;
+type Run = Member<Outcome>;
 
 impl<R: Runtime> World<R> {
     pub(super) fn new(rt: R) -> Self {
@@ -74,26 +72,9 @@ fn far() -> Duration {
     Duration::from_secs(3600)
 }
 
-fn pair(runs: Vec<Run>) -> (Run, Run) {
-    let mut runs = runs.into_iter();
-    let mut next = || runs.next().expect("a pair is made of two");
-    (next(), next())
-}
-
-fn values(values: Result<Vec<u64>, u64>) -> Outcome {
+fn values(values: Result<Vec<u64>, Option<u64>>) -> Outcome {
+    let values = values.map_err(|error| error.expect("nobody else cancels"));
     values.map(|values| mix(values.into_iter().map(Ok)))
-}
-
-fn first_or_all(result: Result<u64, Vec<u64>>) -> Outcome {
-    result.map_err(|errors| mix(errors.into_iter().map(Err)))
-}
-
-fn failed(error: SpawnedError<u64>) -> u64 {
-    error.into_failed().expect("nobody else cancels")
-}
-
-fn first(error: GroupError<u64>) -> u64 {
-    error.into_first().expect("nobody cancels the group")
 }
 
 impl<R: Runtime> World<R> {
@@ -164,10 +145,18 @@ impl<R: Runtime> World<R> {
             }
             Part::Group(parts) => self.group(parts).await,
             Part::InPlace(parts) => self.in_place(parts).await,
-            Part::Gather(form, parts) => Ok(mix(self.gather(*form, self.all(parts)).await)),
-            Part::TryGather(form, parts) => values(self.try_gather(*form, self.all(parts)).await),
-            Part::Race(form, parts) => self.race(*form, self.all(parts)).await,
-            Part::RaceOk(form, parts) => first_or_all(self.race_ok(*form, self.all(parts)).await),
+            Part::Gather(form, parts) => Ok(mix(form.gather(&self.rt, self.all(parts)).await)),
+            Part::TryGather(form, parts) => {
+                values(form.try_gather(&self.rt, self.all(parts)).await)
+            }
+            Part::Race(form, parts) => {
+                let first = form.race(&self.rt, self.all(parts)).await;
+                first.expect("there are runners")
+            }
+            Part::RaceOk(form, parts) => {
+                let first = form.race_ok(&self.rt, self.all(parts)).await;
+                first.map_err(|errors| mix(errors.into_iter().map(Err)))
+            }
             Part::Wait(time, parts) => {
                 let limit = Duration::from_millis(*time);
                 let first = wait(self.all(parts), ReturnWhen::FirstCompleted);
@@ -228,7 +217,7 @@ impl<R: Runtime> World<R> {
                 Ok(all)
             }
         });
-        values(group.await.map_err(first))
+        values(group.await.map_err(GroupError::into_first))
     }
 
     async fn in_place(&self, parts: &Parts) -> Outcome {
@@ -244,59 +233,7 @@ impl<R: Runtime> World<R> {
             }
             async { Ok(()) }
         });
-        let ended = scope.await.map_err(first);
+        let ended = scope.await.map_err(GroupError::into_first);
         values(ended.map(|()| lock(&slots).clone()))
-    }
-
-    async fn gather(&self, form: Form, members: Vec<Run>) -> Vec<Outcome> {
-        match form {
-            Form::Vec => gather(members).await,
-            Form::Pair => <[Outcome; 2]>::from(gather(pair(members)).await).into(),
-            Form::Limit(limit) => gather(members).limit(limit).await,
-            Form::Spawned => {
-                let outcomes = self.rt.gather(members).await;
-                let outcomes = outcomes.into_iter();
-                outcomes
-                    .map(|outcome| outcome.expect("nobody else cancels"))
-                    .collect()
-            }
-        }
-    }
-
-    async fn try_gather(&self, form: Form, members: Vec<Run>) -> Result<Vec<u64>, u64> {
-        match form {
-            Form::Vec => try_gather(members).await,
-            Form::Pair => {
-                let values = try_gather(pair(members)).await;
-                values.map(|(one, two)| vec![one, two])
-            }
-            Form::Limit(limit) => try_gather(members).limit(limit).await,
-            Form::Spawned => self.rt.try_gather(members).await.map_err(failed),
-        }
-    }
-
-    async fn race(&self, form: Form, members: Vec<Run>) -> Outcome {
-        let first = match form {
-            Form::Vec => race(members).await,
-            Form::Pair => race(pair(members)).await,
-            Form::Limit(limit) => race(limited(limit, members)).await,
-            Form::Spawned => self.rt.race(members).await,
-        };
-        first.expect("there are runners")
-    }
-
-    async fn race_ok(&self, form: Form, members: Vec<Run>) -> Result<u64, Vec<u64>> {
-        match form {
-            Form::Vec => race_ok(members).await,
-            Form::Pair => {
-                let first = race_ok(pair(members)).await;
-                first.map_err(|(one, two)| vec![one, two])
-            }
-            Form::Limit(limit) => race_ok(limited(limit, members)).await,
-            Form::Spawned => {
-                let first = self.rt.race_ok(members).await;
-                first.map_err(|errors| errors.into_iter().map(failed).collect())
-            }
-        }
     }
 }
