@@ -2,11 +2,12 @@
 
 use std::cell::RefCell;
 use std::future::{Future, poll_fn, ready};
-use std::hint::black_box;
+use std::hint::{self, black_box};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::mpsc::{self, TryRecvError};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 
@@ -270,7 +271,7 @@ impl Cross {
         let order = Burst::new(size).order.to_vec();
         let (helper, batches) = mpsc::channel::<SharedCells>();
         thread::spawn(move || {
-            for cells in batches {
+            while let Some(cells) = next(&batches) {
                 for &number in &order {
                     let mut cell = cells[number].lock().expect("nobody panics");
                     cell.value = Some(number);
@@ -282,6 +283,19 @@ impl Cross {
         });
         Self { size, helper }
     }
+}
+
+/// The next batch. Looks for it for a while before it sleeps, so that nobody has to wake this thread in the
+/// middle of a measurement; none if there will be no more.
+fn next<T>(batches: &mpsc::Receiver<T>) -> Option<T> {
+    for _ in 0..100_000 {
+        match batches.try_recv() {
+            Ok(batch) => return Some(batch),
+            Err(TryRecvError::Empty) => hint::spin_loop(),
+            Err(TryRecvError::Disconnected) => return None,
+        }
+    }
+    batches.recv().ok()
 }
 
 impl Load for Cross {
