@@ -57,6 +57,7 @@ pub mod spawned_cancel;
 pub mod start;
 pub mod threads;
 pub mod timeout;
+pub mod told;
 pub mod try_gather;
 pub mod uncancellable;
 pub mod wait;

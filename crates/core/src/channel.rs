@@ -5,6 +5,9 @@
 //! | hand values from many senders to many receivers | [`bounded`] |
 //! | hand over in person: a sender waits for its receiver | [`bounded`] with capacity 0 |
 //! | know when all work that was handed out is done | [`Queue`], [`LifoQueue`], [`PriorityQueue`] |
+//! | give one value to one who waits for it | [`oneshot`] |
+//! | let many watch a value that changes | [`watch`] |
+//! | tell everything to everybody | [`broadcast`] |
 //!
 //! # Order
 //!
@@ -39,8 +42,11 @@
 //! out, or by order. `line` links those who wait, in a slab: a waiter is an entry of it and has no
 //! allocation of its own. `shared` has the lock and the polls; above it are the handles.
 
+pub mod broadcast;
 mod error;
 mod line;
+mod listeners;
+pub mod oneshot;
 mod permit;
 mod queue;
 mod receiver;
@@ -49,6 +55,7 @@ mod shared;
 mod sink;
 mod state;
 mod store;
+pub mod watch;
 
 pub use error::{RecvError, SendError, TryRecvError, TrySendError};
 pub use permit::{Permit, Reserve};

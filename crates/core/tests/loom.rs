@@ -42,5 +42,7 @@ mod start;
 mod support;
 #[path = "loom/tasks.rs"]
 mod tasks;
+#[path = "loom/told.rs"]
+mod told;
 #[path = "loom/wake.rs"]
 mod wake;

@@ -51,7 +51,7 @@
 //! | start tasks that end before you go on | [`task_group`], [`task_group_with`], [`scope`] |
 //! | run futures as tasks, in parallel, and have their outputs | [`spawned`], [`Combine`] |
 //! | start work that outlives its awaiter | [`shield`], [`try_shield`] |
-//! | hand values from task to task | [`channel`] |
+//! | hand values from task to task, one or many, to one or to all | [`channel`] |
 //! | share a value, limit how many do something, wait for each other | [`sync`] |
 //! | pass values down to child tasks | [`task_local!`] |
 //! | use the network | [`net`] |

@@ -27,6 +27,17 @@ macro_rules! combinator_suite {
                 other_orders,
                 a_reservation_is_kept,
             }
+            told {
+                a_oneshot if ForeignThreads,
+                a_oneshot_that_never_comes,
+                work_for_a_oneshot_ends,
+                a_oneshot_in_clean_ups,
+                a_watch,
+                a_watch_for_a_condition,
+                a_broadcast,
+                those_who_give_up,
+                a_busy_broadcast_starves_nobody,
+            }
             gather {
                 outputs_are_in_order,
                 every_container,

@@ -289,7 +289,8 @@ fn wake(waker: Option<Waker>) {
     }
 }
 
-fn clone(cx: &Context<'_>) -> Waker {
+/// The waker, cloned while the lock is free.
+pub(super) fn clone(cx: &Context<'_>) -> Waker {
     assert_unlocked();
     cx.waker().clone()
 }

@@ -23,7 +23,7 @@ pub(crate) trait Store<T> {
 
 /// More places than these are not taken at once: a channel may be given a huge capacity as a bound that
 /// it never reaches.
-const AT_ONCE: usize = 1 << 16;
+pub(super) const AT_ONCE: usize = 1 << 16;
 
 /// First in, first out.
 pub(crate) struct Fifo<T> {

@@ -41,7 +41,7 @@ fn set_then_clear_releases_all() {
 fn who_goes_away_is_forgotten() {
     let event = Event::new();
     let [gone, stays] = [(); 2].map(|()| Hand::waiting(event.wait()));
-    let wakes = Arc::clone(&gone.wakes);
+    let wakes = gone.wakes();
     drop(gone);
     event.set();
     stays.given();

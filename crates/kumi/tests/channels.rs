@@ -1,0 +1,20 @@
+//! Channels for one value, for the newest and for all, poll by poll; and which ends may go to other threads.
+//!
+//! (The bounded channel is checked beside a model in core.) No runtime is needed, so no backend is.
+
+#[path = "channels/broadcast.rs"]
+mod broadcast;
+#[path = "sync/hand.rs"]
+mod hand;
+#[path = "channels/oneshot.rs"]
+mod oneshot;
+#[path = "channels/scopes.rs"]
+mod scopes;
+#[path = "channels/threads.rs"]
+mod threads;
+#[path = "channels/traits.rs"]
+mod traits;
+#[path = "channels/watch.rs"]
+mod watch;
+
+use hand::{Hand, now};
