@@ -115,6 +115,19 @@ macro_rules! everywhere_suite {
                 one_is_cancelled: 8,
                 in_each_other: 11,
             }
+            channels {
+                a_pipeline: 8,
+                a_rendezvous: 10,
+                receivers_that_give_up: 6,
+                a_line_of_senders: 4,
+                reservations: 4,
+                a_queue_and_workers: 4,
+                a_queue_is_shut_down: 5,
+                sent_in_a_clean_up: 5,
+                a_oneshot: 2,
+                a_watch: 5,
+                a_broadcast: 6,
+            }
         }
     };
 }

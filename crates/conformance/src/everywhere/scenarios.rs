@@ -5,6 +5,7 @@
 //! in the list of the suite, and may not fall.
 
 pub mod brackets;
+pub mod channels;
 pub mod combine;
 pub mod groups;
 pub mod regions;

@@ -49,6 +49,23 @@ async fn tokens(all: Rc<RefCell<Vec<u32>>>, index: u32) -> Token {
     Token::new(&all, index)
 }
 
+/// An error at once: what was kept until then is dropped, and nothing is polled that comes behind.
+#[test]
+fn a_decision_in_the_first_poll_drops_what_was_kept() {
+    let all = Rc::default();
+    let children = [0, 1, 2].map(|index| {
+        let token = Token::new(&all, index);
+        ready(match index {
+            2 => Err(index),
+            _ => Ok(token),
+        })
+    });
+    let Poll::Ready(Err(2)) = poll(pin!(try_gather(children)), Waker::noop()) else {
+        panic!("it fails at once");
+    };
+    assert!(all.borrow().is_empty(), "left: {:?}", all.borrow());
+}
+
 #[test]
 fn dropped_after_any_poll_everything_is_dropped_once() {
     for polls in 0..7 {
