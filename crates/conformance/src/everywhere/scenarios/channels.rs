@@ -76,10 +76,14 @@ pub async fn receivers_that_give_up<R: Runtime>(rt: R, ledger: Ledger) {
     let task = producer(&rt, &ledger, sender, 4);
     let mut received = Vec::new();
     while received.len() < 4 {
-        let first = race((async { receiver.recv().await.ok() }, async {
-            steps(&ledger, 1).await;
-            None
-        }));
+        // One that has perhaps been given a value when the other decides.
+        let first = race((
+            async {
+                steps(&ledger, 1).await;
+                None
+            },
+            async { receiver.recv().await.ok() },
+        ));
         received.extend(first.await.ok().flatten());
         // One that looks once.
         let second = race((async { receiver.recv().await.ok() }, async { None }));
