@@ -3,6 +3,8 @@
 //! All tasks run on Kumi's loop, whoever's the channel is: on one, or producers on one and consumers on
 //! another on a second thread.
 
+mod ring;
+
 use std::future::Future;
 use std::io;
 use std::sync::mpsc;
@@ -79,8 +81,8 @@ type Ends<S, R> = (Vec<S>, Vec<R>);
 /// A kind of channel.
 trait Peer: 'static {
     const NAME: &'static str;
-    type Tx: Send + 'static;
-    type Rx: Send + 'static;
+    type Tx: 'static;
+    type Rx: 'static;
 
     /// A channel, if there is one for so many.
     fn make(capacity: usize, shape: Shape) -> Option<Ends<Self::Tx, Self::Rx>>;
@@ -134,6 +136,14 @@ peer!(
     kumi_core::channel::Sender<u64>,
     kumi_core::channel::Receiver<u64>,
     |capacity, shape| clones(kumi_core::channel::bounded(capacity), shape),
+    MANY
+);
+peer!(
+    KumiLocal,
+    "kumi local",
+    kumi_core::channel::local::Sender<u64>,
+    kumi_core::channel::local::Receiver<u64>,
+    |capacity, shape| clones(kumi_core::channel::local::bounded(capacity), shape),
     MANY
 );
 peer!(
@@ -281,11 +291,13 @@ fn one_thread(shape: Shape, capacity: usize, messages: usize) -> io::Result<Vec<
     one::<TokioMpsc>(&mut all, shape, capacity, messages)?;
     one::<Flume>(&mut all, shape, capacity, messages)?;
     one::<Kumi>(&mut all, shape, capacity, messages)?;
+    one::<KumiLocal>(&mut all, shape, capacity, messages)?;
+    one::<ring::Floor>(&mut all, shape, capacity, messages)?;
     Ok(all)
 }
 
 fn two_threads(shape: Shape, capacity: usize, messages: usize) -> io::Result<Vec<Competitor>> {
-    fn one<P: Peer>(
+    fn one<P: Peer<Rx: Send>>(
         all: &mut Vec<Competitor>,
         shape: Shape,
         capacity: usize,

@@ -41,6 +41,7 @@ mod tuple;
 use std::convert::Infallible;
 use std::panic::Location;
 
+use crate::channel::{Receiver, Sender, bounded};
 use crate::combine::{All, First, FirstOk, NoErr};
 use crate::runtime::Runtime;
 
@@ -214,6 +215,36 @@ pub trait Combine: Runtime {
         C: Spawnable<Kind, Crew: Crew<FirstOk>>,
     {
         Spawned::new(self, container.into_crew(), Location::caller())
+    }
+
+    /// A [`bounded`] channel, for tasks of this runtime and of any other.
+    ///
+    /// It is the same on each: no runtime has a channel of its own that would do better (measured in
+    /// `ARCHITECTURE.md`), so its ends have one type everywhere. Tasks that stay on one thread have a quicker
+    /// one in [`channel::local`](crate::channel::local).
+    ///
+    /// # Panics
+    ///
+    /// As [`bounded`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kumi_core::runtime::Runtime;
+    /// use kumi_core::spawned::Combine;
+    /// use kumi_core::task::SpawnExt;
+    ///
+    /// let sim = kumi_sim::Sim::new();
+    /// let rt = sim.handle();
+    /// sim.block_on(async {
+    ///     let (sender, receiver) = rt.channel(10);
+    ///     rt.spawn(async move { sender.send("hello").await.unwrap() }).detach();
+    ///     assert_eq!(receiver.recv().await, Ok("hello"));
+    /// });
+    /// ```
+    #[must_use]
+    fn channel<T>(&self, capacity: usize) -> (Sender<T>, Receiver<T>) {
+        bounded(capacity)
     }
 }
 

@@ -14,7 +14,8 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use fastrand::Rng;
 use kumi_core::channel::{
-    Permit, Receiver, Recv, Reserve, SendFuture, Sender, TryRecvError, TrySendError, bounded,
+    Permit, Receiver, Recv, Reserve, SendFuture, Sender, Sharing, TryRecvError, TrySendError,
+    bounded, local,
 };
 use model::{Model, Served};
 
@@ -40,30 +41,30 @@ impl Wake for Wakes {
     }
 }
 
-enum Future_<'a> {
-    Send(SendFuture<'a, Token>),
-    Reserve(Reserve<'a, Token>),
-    Recv(Recv<'a, Token>),
+enum Future_<'a, S: Sharing> {
+    Send(SendFuture<'a, Token, S>),
+    Reserve(Reserve<'a, Token, S>),
+    Recv(Recv<'a, Token, S>),
 }
 
 /// An operation that waits.
-struct Live<'a> {
-    future: Future_<'a>,
+struct Live<'a, S: Sharing> {
+    future: Future_<'a, S>,
     wakes: Arc<Wakes>,
 }
 
-struct Run<'a> {
+struct Run<'a, S: Sharing> {
     random: Rng,
-    sender: &'a Sender<Token>,
-    receiver: &'a Receiver<Token>,
+    sender: &'a Sender<Token, S>,
+    receiver: &'a Receiver<Token, S>,
     model: Model,
-    live: BTreeMap<usize, Live<'a>>,
-    permits: Vec<Permit<'a, Token>>,
+    live: BTreeMap<usize, Live<'a, S>>,
+    permits: Vec<Permit<'a, Token, S>>,
     drops: Rc<RefCell<Vec<u32>>>,
     operations: usize,
 }
 
-impl<'a> Run<'a> {
+impl<'a, S: Sharing> Run<'a, S> {
     fn token(&mut self) -> Token {
         let mut drops = self.drops.borrow_mut();
         drops.push(0);
@@ -78,7 +79,7 @@ impl<'a> Run<'a> {
         self.drops.borrow()[id] == 1
     }
 
-    fn begin(&mut self, future: Future_<'a>) {
+    fn begin(&mut self, future: Future_<'a, S>) {
         let operation = self.operations;
         self.operations += 1;
         let wakes = Arc::default();
@@ -227,7 +228,9 @@ impl<'a> Run<'a> {
     }
 }
 
-fn program(seed: u64, steps: usize) {
+type Ends<S> = (Sender<Token, S>, Receiver<Token, S>);
+
+fn program<S: Sharing>(bounded: fn(usize) -> Ends<S>, seed: u64, steps: usize) {
     let mut random = Rng::with_seed(seed);
     let capacity = [0, 1, 2, 3, 7][random.usize(..5)];
     let drops = Rc::default();
@@ -260,13 +263,19 @@ fn program(seed: u64, steps: usize) {
     assert!(drops.borrow().iter().all(|count| *count == 1));
 }
 
-/// A million steps, in programs of 250; `KUMI_CHANNEL=n` runs n programs instead.
+/// A million steps, in programs of 250, and a quarter of that with the ends on one thread;
+/// `KUMI_CHANNEL=n` runs n programs instead.
 #[test]
 fn random_programs_do_what_the_model_does() {
     let wanted = std::env::var("KUMI_CHANNEL").ok();
     let programs = wanted.map_or(4_000, |count| count.parse().expect("a number"));
     for seed in 0..programs {
-        let run = || program(seed, 250);
+        let run = || {
+            program(bounded, seed, 250);
+            if seed % 4 == 0 {
+                program(local::bounded, seed, 250);
+            }
+        };
         if let Err(panic) = std::panic::catch_unwind(run) {
             eprintln!("in program {seed}");
             std::panic::resume_unwind(panic);

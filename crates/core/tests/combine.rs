@@ -6,6 +6,8 @@ mod ends;
 mod gather;
 #[path = "combine/shapes.rs"]
 mod shapes;
+#[path = "combine/streams.rs"]
+mod streams;
 #[path = "combine/support.rs"]
 mod support;
 #[path = "combine/unwind.rs"]

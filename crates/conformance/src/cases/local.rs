@@ -9,6 +9,7 @@ use std::future::pending;
 use std::rc::Rc;
 use std::thread;
 
+use kumi_core::channel::local;
 use kumi_core::combine::yield_now;
 use kumi_core::context;
 use kumi_core::report::Report;
@@ -88,6 +89,36 @@ pub async fn many_share_a_cell<R: Runtime + SpawnLocal>(rt: R) {
     let mut log = log.take();
     log.sort_unstable();
     assert!(log.into_iter().eq(0..200));
+}
+
+/// Local tasks hand values to each other that stay on the thread.
+pub async fn share_a_channel<R: Runtime + SpawnLocal>(rt: R) {
+    for capacity in [0, 1, 16] {
+        let (sender, receiver) = local::bounded(capacity);
+        let receive = |receiver: local::Receiver<Rc<u32>>| async move {
+            let mut sum = 0;
+            while let Ok(value) = receiver.recv().await {
+                sum += *value;
+            }
+            sum
+        };
+        let receivers = [receiver.clone(), receiver].map(|it| rt.spawn_local(receive(it)));
+        let senders = [sender.clone(), sender].map(|sender| {
+            rt.spawn_local(async move {
+                for number in 1..=100 {
+                    sender.send(Rc::new(number)).await.expect("they receive");
+                }
+            })
+        });
+        for sender in senders {
+            sender.await.expect("it ends");
+        }
+        let mut sum = 0;
+        for receiver in receivers {
+            sum += receiver.await.expect("it ends");
+        }
+        assert_eq!(sum, 2 * 5_050);
+    }
 }
 
 /// Local tasks and others take turns, and wake each other.

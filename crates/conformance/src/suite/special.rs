@@ -17,6 +17,7 @@ macro_rules! local_suite {
                 is_not_run_inside_spawn,
                 stays_on_its_thread,
                 many_share_a_cell,
+                share_a_channel,
                 take_turns_with_others,
                 finds_itself,
                 cancelled_before_the_first_poll,

@@ -8,6 +8,7 @@ use std::task::{Context, Poll, ready};
 use super::Channel;
 use super::error::SendError;
 use super::shared::Key;
+use super::sharing::{Sharing, Threads};
 use super::state::State;
 use crate::cancel::poll_checkpoint;
 
@@ -16,13 +17,13 @@ use crate::cancel::poll_checkpoint;
 /// Dropping it gives the place to the next sender. One that is forgotten (`mem::forget`) takes the
 /// place with it until the last sender is gone.
 #[must_use = "dropping it gives the place back: use it with `send`"]
-pub struct Permit<'a, T> {
-    channel: &'a Channel<T>,
+pub struct Permit<'a, T, S: Sharing = Threads> {
+    channel: &'a Channel<T, S>,
     used: bool,
 }
 
-impl<'a, T> Permit<'a, T> {
-    pub(super) fn new(channel: &'a Channel<T>) -> Self {
+impl<'a, T, S: Sharing> Permit<'a, T, S> {
+    pub(super) fn new(channel: &'a Channel<T, S>) -> Self {
         Self {
             channel,
             used: false,
@@ -42,7 +43,7 @@ impl<'a, T> Permit<'a, T> {
     }
 }
 
-impl<T> Drop for Permit<'_, T> {
+impl<T, S: Sharing> Drop for Permit<'_, T, S> {
     fn drop(&mut self) {
         if !self.used {
             self.channel.values.change(State::give_up);
@@ -50,7 +51,7 @@ impl<T> Drop for Permit<'_, T> {
     }
 }
 
-impl<T> fmt::Debug for Permit<'_, T> {
+impl<T, S: Sharing> fmt::Debug for Permit<'_, T, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Permit")
     }
@@ -58,19 +59,19 @@ impl<T> fmt::Debug for Permit<'_, T> {
 
 /// The future of [`Sender::reserve`](super::Sender::reserve).
 #[must_use = "futures do nothing unless polled"]
-pub struct Reserve<'a, T> {
-    channel: &'a Channel<T>,
+pub struct Reserve<'a, T, S: Sharing = Threads> {
+    channel: &'a Channel<T, S>,
     key: Key,
 }
 
-impl<'a, T> Reserve<'a, T> {
-    pub(super) fn new(channel: &'a Channel<T>) -> Self {
+impl<'a, T, S: Sharing> Reserve<'a, T, S> {
+    pub(super) fn new(channel: &'a Channel<T, S>) -> Self {
         Self { channel, key: None }
     }
 }
 
-impl<'a, T> Future for Reserve<'a, T> {
-    type Output = Result<Permit<'a, T>, SendError<()>>;
+impl<'a, T, S: Sharing> Future for Reserve<'a, T, S> {
+    type Output = Result<Permit<'a, T, S>, SendError<()>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         ready!(poll_checkpoint(cx));
@@ -80,13 +81,13 @@ impl<'a, T> Future for Reserve<'a, T> {
     }
 }
 
-impl<T> Drop for Reserve<'_, T> {
+impl<T, S: Sharing> Drop for Reserve<'_, T, S> {
     fn drop(&mut self) {
         self.channel.values.leave(&mut self.key);
     }
 }
 
-impl<T> fmt::Debug for Reserve<'_, T> {
+impl<T, S: Sharing> fmt::Debug for Reserve<'_, T, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reserve").finish_non_exhaustive()
     }

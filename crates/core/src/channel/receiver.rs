@@ -10,6 +10,7 @@ use futures_core::stream::{FusedStream, Stream};
 
 use super::error::{RecvError, TryRecvError};
 use super::shared::{Key, block_on};
+use super::sharing::{Sharing, Threads};
 use super::state::State;
 use super::{Channel, both_ends, upgrade};
 use crate::cancel::poll_checkpoint;
@@ -21,14 +22,14 @@ use crate::util::drop_foreign;
 ///
 /// It is a [`Stream`] too. When the last one is dropped, values that are left are dropped at once, and
 /// senders get theirs back.
-pub struct Receiver<T> {
-    channel: Arc<Channel<T>>,
+pub struct Receiver<T, S: Sharing = Threads> {
+    channel: Arc<Channel<T, S>>,
     /// This handle as a stream waits; it may have been given a value that it was not asked for since.
     key: Key,
 }
 
-impl<T> Receiver<T> {
-    pub(super) fn new(channel: Arc<Channel<T>>) -> Self {
+impl<T, S: Sharing> Receiver<T, S> {
+    pub(super) fn new(channel: Arc<Channel<T, S>>) -> Self {
         Self { channel, key: None }
     }
 
@@ -62,7 +63,7 @@ impl<T> Receiver<T> {
     /// });
     /// ```
     #[inline]
-    pub fn recv(&self) -> Recv<'_, T> {
+    pub fn recv(&self) -> Recv<'_, T, S> {
         Recv {
             receiver: self,
             key: None,
@@ -79,21 +80,6 @@ impl<T> Receiver<T> {
             Some(value) => Ok(value),
             None => self.channel.values.try_get(),
         }
-    }
-
-    /// Receives the next value on a thread that runs no tasks; waits for one, blocking the thread.
-    ///
-    /// # Errors
-    ///
-    /// If the channel is closed and all its values were received.
-    ///
-    /// # Panics
-    ///
-    /// Inside a task, where it would block others: `recv().await` there.
-    #[track_caller]
-    pub fn recv_blocking(&self) -> Result<T, RecvError> {
-        let mut recv = self.recv();
-        block_on("Receiver::recv_blocking", |cx| recv.poll_get(cx))
     }
 
     /// Waits for a value, and adds it to `buffer` with those that came meanwhile, `limit` at most;
@@ -120,7 +106,7 @@ impl<T> Receiver<T> {
     ///     assert_eq!(some, [0, 1, 2]);
     /// });
     /// ```
-    pub fn recv_many<'a>(&'a self, buffer: &'a mut Vec<T>, limit: usize) -> RecvMany<'a, T> {
+    pub fn recv_many<'a>(&'a self, buffer: &'a mut Vec<T>, limit: usize) -> RecvMany<'a, T, S> {
         RecvMany {
             recv: self.recv(),
             buffer,
@@ -130,7 +116,7 @@ impl<T> Receiver<T> {
 
     /// A handle that keeps no values alive: the channel closes although there is one.
     #[must_use]
-    pub fn downgrade(&self) -> WeakReceiver<T> {
+    pub fn downgrade(&self) -> WeakReceiver<T, S> {
         WeakReceiver(Arc::downgrade(&self.channel))
     }
 
@@ -155,14 +141,31 @@ impl<T> Receiver<T> {
     }
 }
 
-impl<T> Clone for Receiver<T> {
+impl<T> Receiver<T> {
+    /// Receives the next value on a thread that runs no tasks; waits for one, blocking the thread.
+    ///
+    /// # Errors
+    ///
+    /// If the channel is closed and all its values were received.
+    ///
+    /// # Panics
+    ///
+    /// Inside a task, where it would block others: `recv().await` there.
+    #[track_caller]
+    pub fn recv_blocking(&self) -> Result<T, RecvError> {
+        let mut recv = self.recv();
+        block_on("Receiver::recv_blocking", |cx| recv.poll_get(cx))
+    }
+}
+
+impl<T, S: Sharing> Clone for Receiver<T, S> {
     fn clone(&self) -> Self {
         self.channel.receivers.fetch_add(1, Ordering::Relaxed);
         Self::new(Arc::clone(&self.channel))
     }
 }
 
-impl<T> Drop for Receiver<T> {
+impl<T, S: Sharing> Drop for Receiver<T, S> {
     fn drop(&mut self) {
         self.channel.values.leave(&mut self.key);
         let in_two_steps = fault("handles_counted_off_in_two_steps");
@@ -173,7 +176,7 @@ impl<T> Drop for Receiver<T> {
     }
 }
 
-impl<T> fmt::Debug for Receiver<T> {
+impl<T, S: Sharing> fmt::Debug for Receiver<T, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Receiver")
             .field("len", &self.len())
@@ -185,7 +188,7 @@ impl<T> fmt::Debug for Receiver<T> {
 
 /// The values as they come. A value that a stream was given when it waited stays with this handle until
 /// the stream is polled again, the handle receives, or it is dropped.
-impl<T> Stream for Receiver<T> {
+impl<T, S: Sharing> Stream for Receiver<T, S> {
     type Item = T;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
@@ -195,31 +198,31 @@ impl<T> Stream for Receiver<T> {
     }
 }
 
-impl<T> FusedStream for Receiver<T> {
+impl<T, S: Sharing> FusedStream for Receiver<T, S> {
     fn is_terminated(&self) -> bool {
         self.key.is_none() && self.channel.values.see(State::is_over)
     }
 }
 
 /// A [`Receiver`] that keeps no values alive.
-pub struct WeakReceiver<T>(Weak<Channel<T>>);
+pub struct WeakReceiver<T, S: Sharing = Threads>(Weak<Channel<T, S>>);
 
-impl<T> WeakReceiver<T> {
+impl<T, S: Sharing> WeakReceiver<T, S> {
     /// A receiver, if there still is one.
     #[must_use]
-    pub fn upgrade(&self) -> Option<Receiver<T>> {
+    pub fn upgrade(&self) -> Option<Receiver<T, S>> {
         let channel = self.0.upgrade()?;
         upgrade(&channel.receivers).then(|| Receiver::new(channel))
     }
 }
 
-impl<T> Clone for WeakReceiver<T> {
+impl<T, S: Sharing> Clone for WeakReceiver<T, S> {
     fn clone(&self) -> Self {
         Self(Weak::clone(&self.0))
     }
 }
 
-impl<T> fmt::Debug for WeakReceiver<T> {
+impl<T, S: Sharing> fmt::Debug for WeakReceiver<T, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("WeakReceiver")
     }
@@ -227,12 +230,12 @@ impl<T> fmt::Debug for WeakReceiver<T> {
 
 /// The future of [`Receiver::recv`].
 #[must_use = "futures do nothing unless polled"]
-pub struct Recv<'a, T> {
-    receiver: &'a Receiver<T>,
+pub struct Recv<'a, T, S: Sharing = Threads> {
+    receiver: &'a Receiver<T, S>,
     key: Key,
 }
 
-impl<T> Recv<'_, T> {
+impl<T, S: Sharing> Recv<'_, T, S> {
     #[inline(always)]
     fn poll_get(&mut self, cx: &Context<'_>) -> Poll<Result<T, RecvError>> {
         if self.key.is_none() {
@@ -245,7 +248,7 @@ impl<T> Recv<'_, T> {
     }
 }
 
-impl<T> Future for Recv<'_, T> {
+impl<T, S: Sharing> Future for Recv<'_, T, S> {
     type Output = Result<T, RecvError>;
 
     #[inline]
@@ -255,14 +258,14 @@ impl<T> Future for Recv<'_, T> {
     }
 }
 
-impl<T> Drop for Recv<'_, T> {
+impl<T, S: Sharing> Drop for Recv<'_, T, S> {
     #[inline]
     fn drop(&mut self) {
         self.receiver.channel.values.leave(&mut self.key);
     }
 }
 
-impl<T> fmt::Debug for Recv<'_, T> {
+impl<T, S: Sharing> fmt::Debug for Recv<'_, T, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Recv").finish_non_exhaustive()
     }
@@ -270,13 +273,13 @@ impl<T> fmt::Debug for Recv<'_, T> {
 
 /// The future of [`Receiver::recv_many`].
 #[must_use = "futures do nothing unless polled"]
-pub struct RecvMany<'a, T> {
-    recv: Recv<'a, T>,
+pub struct RecvMany<'a, T, S: Sharing = Threads> {
+    recv: Recv<'a, T, S>,
     buffer: &'a mut Vec<T>,
     limit: usize,
 }
 
-impl<T> Future for RecvMany<'_, T> {
+impl<T, S: Sharing> Future for RecvMany<'_, T, S> {
     type Output = usize;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<usize> {
@@ -310,7 +313,7 @@ impl<T> Future for RecvMany<'_, T> {
     }
 }
 
-impl<T> fmt::Debug for RecvMany<'_, T> {
+impl<T, S: Sharing> fmt::Debug for RecvMany<'_, T, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RecvMany").finish_non_exhaustive()
     }

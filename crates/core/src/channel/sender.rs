@@ -9,6 +9,7 @@ use std::task::{Context, Poll, ready};
 use super::error::{SendError, TrySendError};
 use super::permit::{Permit, Reserve};
 use super::shared::{Key, block_on};
+use super::sharing::{Sharing, Threads};
 use super::sink::SendSink;
 use super::state::State;
 use super::{Channel, both_ends, upgrade};
@@ -19,12 +20,12 @@ use crate::loom::{Ordering, count_off, fault};
 /// [`bounded`](super::bounded).
 ///
 /// The channel closes when the last one is dropped.
-pub struct Sender<T> {
-    pub(super) channel: Arc<Channel<T>>,
+pub struct Sender<T, S: Sharing = Threads> {
+    pub(super) channel: Arc<Channel<T, S>>,
 }
 
-impl<T> Sender<T> {
-    pub(super) fn new(channel: Arc<Channel<T>>) -> Self {
+impl<T, S: Sharing> Sender<T, S> {
+    pub(super) fn new(channel: Arc<Channel<T, S>>) -> Self {
         Self { channel }
     }
 
@@ -60,7 +61,7 @@ impl<T> Sender<T> {
     /// });
     /// ```
     #[inline]
-    pub fn send(&self, value: T) -> SendFuture<'_, T> {
+    pub fn send(&self, value: T) -> SendFuture<'_, T, S> {
         SendFuture {
             channel: &self.channel,
             value: Some(value),
@@ -75,37 +76,6 @@ impl<T> Sender<T> {
     /// The value, and whether the channel is full or closed.
     pub fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
         self.channel.values.try_put(value)
-    }
-
-    /// Sends `value` from a thread that runs no tasks; waits for a place, blocking the thread.
-    ///
-    /// # Errors
-    ///
-    /// The value, if the channel is closed.
-    ///
-    /// # Panics
-    ///
-    /// Inside a task, where it would block others: `send(..).await` there.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use kumi_core::channel::bounded;
-    ///
-    /// let (sender, receiver) = bounded(1);
-    /// let thread = std::thread::spawn(move || {
-    ///     for number in 0..10 {
-    ///         sender.send_blocking(number).unwrap();
-    ///     }
-    /// });
-    /// let sum: u32 = std::iter::from_fn(|| receiver.recv_blocking().ok()).sum();
-    /// thread.join().unwrap();
-    /// assert_eq!(sum, 45);
-    /// ```
-    #[track_caller]
-    pub fn send_blocking(&self, value: T) -> Result<(), SendError<T>> {
-        let mut send = self.send(value);
-        block_on("Sender::send_blocking", |cx| send.poll_put(cx))
     }
 
     /// Waits for a place, and keeps it for a value that is made later.
@@ -136,7 +106,7 @@ impl<T> Sender<T> {
     ///     assert_eq!(receiver.recv().await, Ok(2));
     /// });
     /// ```
-    pub fn reserve(&self) -> Reserve<'_, T> {
+    pub fn reserve(&self) -> Reserve<'_, T, S> {
         Reserve::new(&self.channel)
     }
 
@@ -145,7 +115,7 @@ impl<T> Sender<T> {
     /// # Errors
     ///
     /// Whether the channel is full or closed.
-    pub fn try_reserve(&self) -> Result<Permit<'_, T>, TrySendError<()>> {
+    pub fn try_reserve(&self) -> Result<Permit<'_, T, S>, TrySendError<()>> {
         match self.channel.values.change(|state, _| state.try_reserve()) {
             Some(true) => Ok(Permit::new(&self.channel)),
             Some(false) => Err(TrySendError::Full(())),
@@ -154,13 +124,13 @@ impl<T> Sender<T> {
     }
 
     /// The same end as a [`Sink`](futures_sink::Sink).
-    pub fn into_sink(self) -> SendSink<T> {
+    pub fn into_sink(self) -> SendSink<T, S> {
         SendSink::new(self)
     }
 
     /// A handle that does not keep the channel open.
     #[must_use]
-    pub fn downgrade(&self) -> WeakSender<T> {
+    pub fn downgrade(&self) -> WeakSender<T, S> {
         WeakSender(Arc::downgrade(&self.channel))
     }
 
@@ -171,14 +141,47 @@ impl<T> Sender<T> {
     }
 }
 
-impl<T> Clone for Sender<T> {
+impl<T> Sender<T> {
+    /// Sends `value` from a thread that runs no tasks; waits for a place, blocking the thread.
+    ///
+    /// # Errors
+    ///
+    /// The value, if the channel is closed.
+    ///
+    /// # Panics
+    ///
+    /// Inside a task, where it would block others: `send(..).await` there.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kumi_core::channel::bounded;
+    ///
+    /// let (sender, receiver) = bounded(1);
+    /// let thread = std::thread::spawn(move || {
+    ///     for number in 0..10 {
+    ///         sender.send_blocking(number).unwrap();
+    ///     }
+    /// });
+    /// let sum: u32 = std::iter::from_fn(|| receiver.recv_blocking().ok()).sum();
+    /// thread.join().unwrap();
+    /// assert_eq!(sum, 45);
+    /// ```
+    #[track_caller]
+    pub fn send_blocking(&self, value: T) -> Result<(), SendError<T>> {
+        let mut send = self.send(value);
+        block_on("Sender::send_blocking", |cx| send.poll_put(cx))
+    }
+}
+
+impl<T, S: Sharing> Clone for Sender<T, S> {
     fn clone(&self) -> Self {
         self.channel.senders.fetch_add(1, Ordering::Relaxed);
         Self::new(Arc::clone(&self.channel))
     }
 }
 
-impl<T> Drop for Sender<T> {
+impl<T, S: Sharing> Drop for Sender<T, S> {
     fn drop(&mut self) {
         let in_two_steps = fault("handles_counted_off_in_two_steps");
         if count_off(&self.channel.senders, in_two_steps) {
@@ -187,7 +190,7 @@ impl<T> Drop for Sender<T> {
     }
 }
 
-impl<T> fmt::Debug for Sender<T> {
+impl<T, S: Sharing> fmt::Debug for Sender<T, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sender")
             .field("len", &self.len())
@@ -198,24 +201,24 @@ impl<T> fmt::Debug for Sender<T> {
 }
 
 /// A [`Sender`] that does not keep its channel open.
-pub struct WeakSender<T>(Weak<Channel<T>>);
+pub struct WeakSender<T, S: Sharing = Threads>(Weak<Channel<T, S>>);
 
-impl<T> WeakSender<T> {
+impl<T, S: Sharing> WeakSender<T, S> {
     /// A sender, if there still is one.
     #[must_use]
-    pub fn upgrade(&self) -> Option<Sender<T>> {
+    pub fn upgrade(&self) -> Option<Sender<T, S>> {
         let channel = self.0.upgrade()?;
         upgrade(&channel.senders).then(|| Sender::new(channel))
     }
 }
 
-impl<T> Clone for WeakSender<T> {
+impl<T, S: Sharing> Clone for WeakSender<T, S> {
     fn clone(&self) -> Self {
         Self(Weak::clone(&self.0))
     }
 }
 
-impl<T> fmt::Debug for WeakSender<T> {
+impl<T, S: Sharing> fmt::Debug for WeakSender<T, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("WeakSender")
     }
@@ -223,14 +226,14 @@ impl<T> fmt::Debug for WeakSender<T> {
 
 /// The future of [`Sender::send`].
 #[must_use = "futures do nothing unless polled"]
-pub struct SendFuture<'a, T> {
-    channel: &'a Channel<T>,
+pub struct SendFuture<'a, T, S: Sharing = Threads> {
+    channel: &'a Channel<T, S>,
     /// None once it was sent, or put into the line.
     value: Option<T>,
     key: Key,
 }
 
-impl<T> SendFuture<'_, T> {
+impl<T, S: Sharing> SendFuture<'_, T, S> {
     #[inline(always)]
     fn poll_put(&mut self, cx: &Context<'_>) -> Poll<Result<(), SendError<T>>> {
         let Self {
@@ -243,9 +246,9 @@ impl<T> SendFuture<'_, T> {
 }
 
 // The value is never pinned.
-impl<T> Unpin for SendFuture<'_, T> {}
+impl<T, S: Sharing> Unpin for SendFuture<'_, T, S> {}
 
-impl<T> Future for SendFuture<'_, T> {
+impl<T, S: Sharing> Future for SendFuture<'_, T, S> {
     type Output = Result<(), SendError<T>>;
 
     #[inline]
@@ -255,14 +258,14 @@ impl<T> Future for SendFuture<'_, T> {
     }
 }
 
-impl<T> Drop for SendFuture<'_, T> {
+impl<T, S: Sharing> Drop for SendFuture<'_, T, S> {
     #[inline]
     fn drop(&mut self) {
         self.channel.values.leave(&mut self.key);
     }
 }
 
-impl<T> fmt::Debug for SendFuture<'_, T> {
+impl<T, S: Sharing> fmt::Debug for SendFuture<'_, T, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SendFuture").finish_non_exhaustive()
     }

@@ -9,22 +9,23 @@ use std::thread::{self, Thread};
 
 use super::error::{RecvError, SendError, TryRecvError, TrySendError};
 use super::line::Stage;
+use super::sharing::{Exclusive, Sharing, Threads};
 use super::state::{State, Wakes};
 use super::store::Store;
 use crate::context::assert_may_block;
-use crate::loom::{Lock, assert_unlocked, fault};
+use crate::loom::{assert_unlocked, fault};
 use crate::runtime::header;
 use crate::util::{drop_foreign, wake_contained};
 
 /// See the module.
-pub(crate) struct Shared<T, S>(Lock<State<T, S>>);
+pub(crate) struct Shared<T, S, M: Sharing = Threads>(M::Lock<State<T, S>>);
 
 /// The number of a waiter, while it is one.
 pub(crate) type Key = Option<usize>;
 
-impl<T, S: Store<T>> Shared<T, S> {
+impl<T, S: Store<T>, M: Sharing> Shared<T, S, M> {
     pub(crate) fn new(capacity: usize) -> Self {
-        Self(Lock::new(State::new(capacity)))
+        Self(Exclusive::new(State::new(capacity)))
     }
 
     /// Looks at the state.

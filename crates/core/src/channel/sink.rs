@@ -9,6 +9,7 @@ use futures_sink::Sink;
 use super::error::SendError;
 use super::sender::Sender;
 use super::shared::Key;
+use super::sharing::{Sharing, Threads};
 use super::state::State;
 use crate::cancel::poll_checkpoint;
 
@@ -16,14 +17,14 @@ use crate::cancel::poll_checkpoint;
 ///
 /// Being ready is a place that it keeps; dropping it gives the place to the next sender. What was sent
 /// is with the receivers, so there is nothing to flush. Closing it drops the sender.
-pub struct SendSink<T> {
-    sender: Option<Sender<T>>,
+pub struct SendSink<T, S: Sharing = Threads> {
+    sender: Option<Sender<T, S>>,
     key: Key,
     ready: bool,
 }
 
-impl<T> SendSink<T> {
-    pub(super) fn new(sender: Sender<T>) -> Self {
+impl<T, S: Sharing> SendSink<T, S> {
+    pub(super) fn new(sender: Sender<T, S>) -> Self {
         Self {
             sender: Some(sender),
             key: None,
@@ -41,7 +42,7 @@ impl<T> SendSink<T> {
     }
 }
 
-impl<T> Sink<T> for SendSink<T> {
+impl<T, S: Sharing> Sink<T> for SendSink<T, S> {
     type Error = SendError<()>;
 
     fn poll_ready(
@@ -93,15 +94,15 @@ impl<T> Sink<T> for SendSink<T> {
 }
 
 // The value is never pinned.
-impl<T> Unpin for SendSink<T> {}
+impl<T, S: Sharing> Unpin for SendSink<T, S> {}
 
-impl<T> Drop for SendSink<T> {
+impl<T, S: Sharing> Drop for SendSink<T, S> {
     fn drop(&mut self) {
         self.clear();
     }
 }
 
-impl<T> fmt::Debug for SendSink<T> {
+impl<T, S: Sharing> fmt::Debug for SendSink<T, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SendSink").finish_non_exhaustive()
     }

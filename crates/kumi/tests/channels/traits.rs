@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use kumi::channel::{
     LifoQueue, Permit, PriorityQueue, Queue, Receiver, Recv, RecvMany, Reserve, SendError,
-    SendFuture, SendSink, Sender, WeakReceiver, WeakSender, Work, broadcast, oneshot, watch,
+    SendFuture, SendSink, Sender, WeakReceiver, WeakSender, Work, broadcast, local, oneshot, watch,
 };
 
 /// Tells whether a type has a trait: the method of the type itself is taken where its bound holds, and else
@@ -76,6 +76,8 @@ fn the_table() {
     row!(LifoQueue: "Send Sync", "Send Sync", "");
     row!(Work: "Send Sync", "Send", "");
     row!(SendError: "Send Sync", "Send", "");
+    row!(local::Sender: "", "", "");
+    row!(local::Receiver: "", "", "");
     row!(oneshot::Sender: "Send Sync", "Send Sync", "");
     row!(oneshot::Receiver: "Send Sync", "Send Sync", "");
     // These share a value between those who look at it.
