@@ -1,13 +1,17 @@
-//! Channels for one value, for the newest and for all, poll by poll; and which ends may go to other threads.
+//! Channels and queues, poll by poll; and which ends may go to other threads.
 //!
-//! (The bounded channel is checked beside a model in core.) No runtime is needed, so no backend is.
+//! No runtime is needed, so no backend is.
 
+#[path = "channels/bounded.rs"]
+mod bounded;
 #[path = "channels/broadcast.rs"]
 mod broadcast;
 #[path = "sync/hand.rs"]
 mod hand;
 #[path = "channels/oneshot.rs"]
 mod oneshot;
+#[path = "channels/queue.rs"]
+mod queue;
 #[path = "channels/scopes.rs"]
 mod scopes;
 #[path = "channels/threads.rs"]
