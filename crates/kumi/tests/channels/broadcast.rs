@@ -163,3 +163,10 @@ fn as_the_model_says() {
         }
     }
 }
+
+#[test]
+fn which_ends_belong_together() {
+    let ((sender, receiver), (stranger, other)) = (channel::<u8>(1), channel::<u8>(1));
+    assert!(sender.same_channel(&sender.clone()) && !sender.same_channel(&stranger));
+    assert!(receiver.same_channel(&sender.subscribe()) && !receiver.same_channel(&other));
+}

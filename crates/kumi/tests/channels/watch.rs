@@ -161,3 +161,10 @@ fn waits_that_end_early() {
     }
     sender.send(1).unwrap();
 }
+
+#[test]
+fn which_ends_belong_together() {
+    let ((sender, receiver), (stranger, other)) = (channel(0), channel(0));
+    assert!(sender.same_channel(&sender.clone()) && !sender.same_channel(&stranger));
+    assert!(receiver.same_channel(&sender.subscribe()) && !receiver.same_channel(&other));
+}
