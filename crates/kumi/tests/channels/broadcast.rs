@@ -37,6 +37,7 @@ fn who_is_slow_is_told_once() {
         sender.send(value).unwrap();
     }
     assert_eq!((sender.len(), receiver.len()), (2, 2));
+    assert!(!sender.is_empty() && !receiver.is_empty());
     assert_eq!(now(receiver.recv()), Err(RecvError::Lagged(3)));
     assert_eq!((now(receiver.recv()), now(receiver.recv())), (Ok(3), Ok(4)));
     assert!(receiver.is_empty());
