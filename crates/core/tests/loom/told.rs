@@ -67,14 +67,26 @@ fn a_oneshot_that_nobody_wants() {
     });
 }
 
-/// A value is replaced beside the wait for that, and then the sender goes.
+/// A value is replaced beside the wait for that.
 #[test]
 fn a_change_beside_its_watcher() {
     check(|| {
         let (sender, mut receiver) = watch::channel(0);
-        let thread = thread::spawn(move || sender.send(1).unwrap());
+        let changes = sender.clone();
+        let thread = thread::spawn(move || changes.send(1).unwrap());
         assert_eq!(block_on(receiver.changed()), Ok(()));
-        assert_eq!(*receiver.borrow_and_update(), 1);
+        assert_eq!(*receiver.borrow(), 1);
+        thread.join().unwrap();
+        drop(sender);
+    });
+}
+
+/// The last sender goes beside the wait for a change.
+#[test]
+fn the_last_watched_goes() {
+    check(|| {
+        let (sender, mut receiver) = watch::channel(0);
+        let thread = thread::spawn(move || drop(sender));
         assert_eq!(block_on(receiver.changed()), Err(RecvError));
         thread.join().unwrap();
     });
@@ -104,27 +116,39 @@ fn the_last_watcher_goes() {
     });
 }
 
-/// One value is kept, two are sent: what is not got is told.
+/// One value is kept, two are sent beside the receiver: what is not got is told.
 #[test]
 fn a_broadcast_beside_its_receiver() {
     check(|| {
         let (sender, mut receiver) = broadcast::channel(1);
+        let sends = sender.clone();
         let thread = thread::spawn(move || {
-            sender.send(0_u64).unwrap();
-            sender.send(1).unwrap();
+            sends.send(0_u64).unwrap();
+            sends.send(1).unwrap();
         });
         let mut next = 0;
-        loop {
+        while next < 2 {
             match block_on(receiver.recv()) {
                 Ok(value) => {
                     assert_eq!(value, next);
                     next += 1;
                 }
                 Err(Missed::Lagged(missed)) => next += missed,
-                Err(Missed::Closed) => break,
+                Err(Missed::Closed) => unreachable!("there is a sender"),
             }
         }
-        assert_eq!(next, 2);
+        thread.join().unwrap();
+        drop(sender);
+    });
+}
+
+/// The last sender goes beside the wait for a value.
+#[test]
+fn the_last_broadcaster_goes() {
+    check(|| {
+        let (sender, mut receiver) = broadcast::channel::<u8>(1);
+        let thread = thread::spawn(move || drop(sender));
+        assert_eq!(block_on(receiver.recv()), Err(Missed::Closed));
         thread.join().unwrap();
     });
 }
