@@ -19,7 +19,7 @@
 //! # Reading order
 //!
 //! `turn` (the loop itself), `here` (what belongs to the thread that drives it), `shared` (what other
-//! threads may touch, and how they interrupt its sleep), `timers`, `io`, `pool`.
+//! threads may touch), `sleep` (how they interrupt its sleep), `timers`, `io`, `pool`.
 //!
 //! # What ends what
 //!
@@ -55,8 +55,10 @@
 mod handle;
 mod here;
 mod io;
+mod loom;
 mod pool;
 mod shared;
+mod sleep;
 mod timers;
 mod turn;
 
@@ -64,3 +66,10 @@ pub use handle::{Builder, Loop};
 pub use io::LoopIo;
 pub use timers::LoopSleep;
 pub use turn::TURN_JOBS;
+
+/// What the models in `tests/loom/` reach.
+#[cfg(loom)]
+#[doc(hidden)]
+pub mod model {
+    pub use crate::sleep::Sleep;
+}

@@ -1,24 +1,8 @@
 //! What every thread may touch: the remote queue, the timers, the registrations, and the way to
 //! interrupt the loop's sleep.
 //!
-//! # PROTOCOL of sleeping
-//!
-//! The loop, before it waits for the kernel:
-//!
-//! 1. sets `sleeping`;
-//! 2. looks once more at everything that another thread may have left for it: the remote queue, the
-//!    flag of the main future, and the earliest timer;
-//! 3. waits only if there was nothing, and no longer than until the earliest timer;
-//! 4. clears `sleeping`.
-//!
-//! Another thread that leaves something there:
-//!
-//! 1. leaves it;
-//! 2. swaps `sleeping` to false, and if it was true, interrupts the wait with one system call.
-//!
-//! All four accesses are sequentially consistent, so either the loop's look (2) sees what was left,
-//! or the other thread's swap (2) sees that the loop sleeps. Of a burst only the first thread pays the
-//! system call, and none does while the loop is awake.
+//! What is left for the loop, and is looked at once more before it sleeps (see `sleep`): the remote
+//! queue, the flag of the main future, the earliest timer, and the end.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -29,6 +13,7 @@ use kumi_core::runtime::{Job, SharedJobQueue, Tasks};
 use crate::here::{self, Resting};
 use crate::io::Registry;
 use crate::pool::Pool;
+use crate::sleep::Sleep;
 use crate::timers::Timers;
 
 /// The thread-safe half of a loop.
@@ -43,7 +28,7 @@ pub(crate) struct Shared {
     /// The blocking closures that have not ended.
     pub(crate) blocking: Tasks,
     closed: AtomicBool,
-    sleeping: AtomicBool,
+    sleep: Sleep,
     interrupt: mio::Waker,
     owner: OnceLock<ThreadId>,
     /// The driver's half while nobody drives the loop.
@@ -73,7 +58,7 @@ impl Shared {
             pool: Pool::new(max_threads),
             blocking: Tasks::new(),
             closed: AtomicBool::new(false),
-            sleeping: AtomicBool::new(false),
+            sleep: Sleep::new(),
             interrupt,
             owner: OnceLock::new(),
             resting: Mutex::new(Some(driver)),
@@ -131,7 +116,7 @@ impl Shared {
 
     /// Ends the loop's sleep, if it sleeps; called after something was left for it.
     pub(crate) fn interrupt(&self) {
-        if self.sleeping.swap(false, Ordering::SeqCst) {
+        if self.sleep.take() {
             // The only errors are those of a broken descriptor; the loop then wakes at its next
             // timer, and there is nobody to tell.
             let _ = self.interrupt.wake();
@@ -147,12 +132,12 @@ impl Shared {
 
     /// Step 1 of the loop's side.
     pub(crate) fn announce_sleep(&self) {
-        self.sleeping.store(true, Ordering::SeqCst);
+        self.sleep.announce();
     }
 
     /// Step 4 of the loop's side.
     pub(crate) fn awake(&self) {
-        self.sleeping.store(false, Ordering::SeqCst);
+        self.sleep.end();
     }
 
     /// Closes the loop; true for the first caller.
