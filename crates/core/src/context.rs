@@ -25,6 +25,7 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
+use crate::debug::{self, Manner};
 use crate::runtime::{Ambient, Spawn, Task};
 
 pub(crate) use frame::{
@@ -123,7 +124,12 @@ impl<R: Spawn, F: Future> Future for Within<R, F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
+        let mut polling = debug::poll_begins(None, Manner::Brief);
         let poll = || this.future.poll(cx);
-        frame::with_budget(|| frame::enter_source(&*this.runtime, Kind::Async, poll))
+        let poll = frame::with_budget(|| frame::enter_source(&*this.runtime, Kind::Async, poll));
+        if let Some(polling) = polling.as_mut().filter(|_| poll.is_ready()) {
+            polling.done();
+        }
+        poll
     }
 }

@@ -44,6 +44,7 @@ pub mod channel;
 pub mod cleanup;
 pub mod combine;
 pub mod context;
+pub mod debug;
 pub mod group;
 mod loom;
 #[cfg(unix)]

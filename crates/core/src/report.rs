@@ -14,6 +14,7 @@ use std::panic::Location;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use crate::debug::TaskTree;
 use crate::runtime::TaskInfo;
 use crate::util::discard;
 
@@ -47,7 +48,8 @@ pub enum Report {
         /// How long the run waited for it.
         grace: Duration,
     },
-    /// A task that was shielded returned an error, and nobody took it.
+    /// A task that was [shielded](crate::task::try_shield) or
+    /// [detached](crate::task::SpawnExt::spawn_detached) returned an error, and nobody took it.
     ErrorNotTaken {
         /// The task.
         task: Option<TaskInfo>,
@@ -93,6 +95,40 @@ pub enum Report {
         /// The grace period was over; otherwise the future was dropped from outside.
         over: bool,
     },
+    /// A poll took long, in [debug mode](crate::debug).
+    SlowPoll {
+        /// The task, if it was one and not main.
+        task: Option<TaskInfo>,
+        /// How long it took.
+        took: Duration,
+    },
+    /// A poll has not returned for long, and blocks its thread; in [debug mode](crate::debug).
+    PollBlocked {
+        /// The task, if it is one and not main.
+        task: Option<TaskInfo>,
+        /// How long it has been going on.
+        since: Duration,
+        /// The name of the thread.
+        thread: String,
+    },
+    /// A future of Kumi's was dropped and had never been polled, so it has done nothing; in
+    /// [debug mode](crate::debug).
+    NeverPolled {
+        /// The function that made it, such as `gather`.
+        what: &'static str,
+        /// Where it was made.
+        location: &'static Location<'static>,
+    },
+    /// Tasks wait for the ends of one another, in a circle; in [debug mode](crate::debug).
+    JoinCycle {
+        /// The tasks, each waiting for the next, and the last for the first.
+        tasks: Vec<TaskInfo>,
+    },
+    /// A loop has nothing left to wait for but its tasks; in [debug mode](crate::debug).
+    Deadlock {
+        /// Who waits for what.
+        tasks: TaskTree,
+    },
     /// A future that is bound to its thread was given up on another thread.
     ///
     /// It is leaked: running its destructor there would be unsound.
@@ -118,11 +154,7 @@ impl fmt::Display for Report {
                 write!(f, "{task} did not end within the grace period of {grace:?}")
             }
             Self::ErrorNotTaken { task, message } => {
-                write!(
-                    f,
-                    "nobody took the error of a shielded task{}: {message}",
-                    Of(task)
-                )
+                write!(f, "nobody took the error{}: {message}", Of(task))
             }
             Self::GroupErrorsLost { location, count } => {
                 write!(
@@ -151,10 +183,52 @@ impl fmt::Display for Report {
                     false => "the future was dropped from outside",
                 }
             ),
+            Self::SlowPoll { task, took } => write!(f, "{}: a poll took {took:?}", Who(task)),
+            Self::PollBlocked {
+                task,
+                since,
+                thread,
+            } => write!(
+                f,
+                "{} has been in one poll for {since:?}, and blocks the thread `{thread}`",
+                Who(task)
+            ),
+            Self::NeverPolled { what, location } => write!(
+                f,
+                "the future of `{what}`, made at {location}, was dropped and had never been polled"
+            ),
+            Self::JoinCycle { tasks } => {
+                f.write_str("tasks wait for one another in a circle:")?;
+                let after = tasks.iter().cycle().skip(1);
+                for (task, next) in tasks.iter().zip(after) {
+                    write!(f, "\n  {task} waits for task {}", next.id())?;
+                }
+                Ok(())
+            }
+            Self::Deadlock { tasks } => {
+                f.write_str(
+                    "nothing can run, no timer is set, and no descriptor and no blocking closure is \
+                     waited for; unless another thread wakes one of these, they wait for ever:",
+                )?;
+                let tasks = tasks.to_string();
+                tasks.lines().try_for_each(|line| write!(f, "\n  {line}"))
+            }
             Self::LocalLeaked { task } => write!(
                 f,
                 "{task} is bound to its thread and was given up on another one; it is leaked"
             ),
+        }
+    }
+}
+
+/// "task 7", or "main".
+struct Who<'a>(&'a Option<TaskInfo>);
+
+impl fmt::Display for Who<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(task) => task.fmt(f),
+            None => f.write_str("main"),
         }
     }
 }

@@ -27,6 +27,7 @@ use std::time::Duration;
 
 use crate::cancel::{Alarms, Ended, ScopeState};
 use crate::context::Wall;
+use crate::debug::set_debug;
 use crate::report::{Report, report};
 use crate::runtime::{Runtime, Task};
 use root::Root;
@@ -60,6 +61,7 @@ pub fn run<R: Runtime, F: Future>(runtime: &R, main: F) -> Result<F::Output, Int
 pub struct Runner {
     grace: Duration,
     ctrl_c: bool,
+    debug: Option<bool>,
 }
 
 impl Default for Runner {
@@ -67,6 +69,7 @@ impl Default for Runner {
         Self {
             grace: GRACE,
             ctrl_c: true,
+            debug: None,
         }
     }
 }
@@ -92,6 +95,14 @@ impl Runner {
         self
     }
 
+    /// Turns [debug mode](crate::debug) on or off, for the process, when the run begins.
+    ///
+    /// (asyncio's `run(debug=...)`.) By default it is what it was, at first what the environment says.
+    pub fn debug(mut self, on: bool) -> Self {
+        self.debug = Some(on);
+        self
+    }
+
     /// Runs `main` on `runtime`, then ends what is left; see the [module's docs](self).
     ///
     /// What is left are the tasks that were spawned through this handle and its clones; on a runtime
@@ -110,6 +121,9 @@ impl Runner {
         runtime: &R,
         main: F,
     ) -> Result<F::Output, Interrupted> {
+        if let Some(on) = self.debug {
+            set_debug(on);
+        }
         let root = Arc::new(Root::default());
         #[cfg(unix)]
         let _heed = self.ctrl_c.then(|| ctrl_c::heed(&root));

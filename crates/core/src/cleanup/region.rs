@@ -12,6 +12,7 @@ use pin_project_lite::pin_project;
 
 use super::output::CleanUpOutput;
 use crate::context::{self, Node, Wall, current_task, report_panic};
+use crate::debug;
 use crate::loom::Mutex;
 use crate::report::{Report, report};
 
@@ -95,6 +96,9 @@ pin_project! {
             let mut this = this.project();
             let Some(node) = this.node.take() else {
                 // It never began, or has ended.
+                if this.body.is_some() {
+                    debug::never_polled(this.place.name, this.place.location);
+                }
                 return;
             };
             let began = this.exit.is_some();

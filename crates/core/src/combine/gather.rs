@@ -9,6 +9,7 @@ use pin_project_lite::pin_project;
 
 use super::container::Container;
 use super::policy::{All, Body};
+use crate::debug::Unpolled;
 
 /// Runs all futures in `container` together, in place, and returns their outputs in their order.
 ///
@@ -48,22 +49,25 @@ use super::policy::{All, Body};
 /// });
 /// ```
 #[inline]
+#[track_caller]
 pub fn gather<C, Kind>(container: C) -> Gather<C::Body>
 where
     C: Container<All, Kind>,
     C::Body: Body<Stop = Infallible>,
 {
-    Gather {
-        body: container.into_body(),
-    }
+    Gather::of(container.into_body())
 }
 
 impl<B> Gather<B> {
+    #[inline]
+    #[track_caller]
     pub(super) fn of(body: B) -> Self {
-        Self { body }
+        let unpolled = Unpolled::new("gather");
+        Self { body, unpolled }
     }
 
-    pub(super) fn into_body(self) -> B {
+    pub(super) fn into_body(mut self) -> B {
+        self.unpolled.polled();
         self.body
     }
 }
@@ -75,6 +79,7 @@ pin_project! {
     pub struct Gather<B> {
         #[pin]
         body: B,
+        unpolled: Unpolled,
     }
 }
 
@@ -83,7 +88,9 @@ impl<B: Body<Stop = Infallible>> Future for Gather<B> {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<B::Kept> {
-        let kept = ready!(self.project().body.poll_body(cx, &mut None));
+        let this = self.project();
+        this.unpolled.polled();
+        let kept = ready!(this.body.poll_body(cx, &mut None));
         Poll::Ready(kept.unwrap_or_else(|| unreachable!("nothing can decide")))
     }
 }

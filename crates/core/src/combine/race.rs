@@ -10,6 +10,7 @@ use pin_project_lite::pin_project;
 use super::container::Container;
 use super::decide::Decide;
 use super::policy::{Body, First, FirstOk};
+use crate::debug::Unpolled;
 
 /// Runs all futures in `container`, which have one type of output, in place, until the first is ready,
 /// and returns its output.
@@ -49,12 +50,14 @@ use super::policy::{Body, First, FirstOk};
 /// assert_eq!(first, Ok(1));
 /// ```
 #[inline]
+#[track_caller]
 pub fn race<C, Kind>(container: C) -> Race<C::Body, <C::Body as Body>::Stop>
 where
     C: Container<First, Kind>,
 {
     Race {
         inner: Decide::new(container.into_body()),
+        unpolled: Unpolled::new("race"),
     }
 }
 
@@ -65,6 +68,7 @@ pin_project! {
     pub struct Race<B, S> {
         #[pin]
         inner: Decide<B, S>,
+        unpolled: Unpolled,
     }
 }
 
@@ -73,7 +77,9 @@ impl<B: Body> Future for Race<B, B::Stop> {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let poll = self.project().inner.poll(cx, "race");
+        let this = self.project();
+        this.unpolled.polled();
+        let poll = this.inner.poll(cx, "race");
         poll.map(|ended| match ended {
             Ok(_) => Err(RaceError::new()),
             Err(first) => Ok(first),
@@ -115,12 +121,14 @@ impl<B: Body> Future for Race<B, B::Stop> {
 /// });
 /// ```
 #[inline]
+#[track_caller]
 pub fn race_ok<C, Kind>(container: C) -> RaceOk<C::Body, <C::Body as Body>::Stop>
 where
     C: Container<FirstOk, Kind>,
 {
     RaceOk {
         inner: Decide::new(container.into_body()),
+        unpolled: Unpolled::new("race_ok"),
     }
 }
 
@@ -131,6 +139,7 @@ pin_project! {
     pub struct RaceOk<B, S> {
         #[pin]
         inner: Decide<B, S>,
+        unpolled: Unpolled,
     }
 }
 
@@ -139,7 +148,9 @@ impl<B: Body> Future for RaceOk<B, B::Stop> {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let poll = self.project().inner.poll(cx, "race_ok");
+        let this = self.project();
+        this.unpolled.polled();
+        let poll = this.inner.poll(cx, "race_ok");
         poll.map(|ended| match ended {
             Ok(errors) => Err(errors),
             Err(first) => Ok(first),

@@ -10,6 +10,7 @@ use pin_project_lite::pin_project;
 
 use crate::cancel::{Alarms, Ended, ScopeState};
 use crate::context::{self, Wall};
+use crate::debug::Unpolled;
 use crate::runtime::{Clock, Sleep};
 use crate::util::deadline_after;
 
@@ -48,6 +49,7 @@ use crate::util::deadline_after;
 /// let never = sim.block_on(timeout(&*sim, hour, future::pending::<()>()));
 /// assert!(never.is_err());
 /// ```
+#[track_caller]
 pub fn timeout<C: Clock, F: Future>(clock: &C, limit: Duration, future: F) -> Timeout<F, C> {
     Timeout::new(clock.clone(), When::After(limit), future)
 }
@@ -61,6 +63,7 @@ pub fn timeout<C: Clock, F: Future>(clock: &C, limit: Duration, future: F) -> Ti
 /// # Errors
 ///
 /// [`Elapsed`] if the deadline is reached before `future` is ready.
+#[track_caller]
 pub fn timeout_at<C: Clock, F: Future>(clock: &C, deadline: Instant, future: F) -> Timeout<F, C> {
     Timeout::new(clock.clone(), When::At(deadline), future)
 }
@@ -89,6 +92,7 @@ pin_project! {
         // The sleep was ready.
         due: bool,
         state: ScopeState,
+        unpolled: Unpolled,
     }
 
     impl<F, C: Clock> PinnedDrop for Timeout<F, C> {
@@ -100,6 +104,7 @@ pin_project! {
 }
 
 impl<F, C: Clock> Timeout<F, C> {
+    #[track_caller]
     fn new(clock: C, when: When, future: F) -> Self {
         Self {
             future: Some(future),
@@ -108,6 +113,7 @@ impl<F, C: Clock> Timeout<F, C> {
             when,
             due: false,
             state: ScopeState::default(),
+            unpolled: Unpolled::new("timeout"),
         }
     }
 
@@ -191,6 +197,7 @@ impl<F: Future, C: Clock> Future for Timeout<F, C> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
+        this.unpolled.polled();
         let mut began = None;
         if let When::After(limit) = *this.when {
             let now = this.clock.now();

@@ -9,6 +9,7 @@ use pin_project_lite::pin_project;
 use super::container::Container;
 use super::decide::Decide;
 use super::policy::{Body, NoErr};
+use crate::debug::Unpolled;
 
 /// Runs all futures in `container` together, in place, and returns their values in their order, or the
 /// first error.
@@ -53,23 +54,26 @@ use super::policy::{Body, NoErr};
 /// });
 /// ```
 #[inline]
+#[track_caller]
 pub fn try_gather<C, Kind>(container: C) -> TryGather<C::Body, <C::Body as Body>::Stop>
 where
     C: Container<NoErr, Kind>,
 {
-    TryGather {
-        inner: Decide::new(container.into_body()),
-    }
+    TryGather::of(container.into_body())
 }
 
 impl<B: Body> TryGather<B, B::Stop> {
+    #[inline]
+    #[track_caller]
     pub(super) fn of(body: B) -> Self {
         Self {
             inner: Decide::new(body),
+            unpolled: Unpolled::new("try_gather"),
         }
     }
 
-    pub(super) fn into_body(self) -> B {
+    pub(super) fn into_body(mut self) -> B {
+        self.unpolled.polled();
         self.inner.into_body()
     }
 }
@@ -81,6 +85,7 @@ pin_project! {
     pub struct TryGather<B, S> {
         #[pin]
         inner: Decide<B, S>,
+        unpolled: Unpolled,
     }
 }
 
@@ -89,6 +94,8 @@ impl<B: Body> Future for TryGather<B, B::Stop> {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.project().inner.poll(cx, "try_gather")
+        let this = self.project();
+        this.unpolled.polled();
+        this.inner.poll(cx, "try_gather")
     }
 }

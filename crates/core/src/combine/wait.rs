@@ -13,6 +13,7 @@ use super::set::{Pool, Turns};
 use super::source::{FromIter, IntoSource};
 use super::tuple::Tuple;
 use crate::cancel::AmbientSleep;
+use crate::debug::Unpolled;
 
 /// When [`wait`] returns: one of [`AllCompleted`](Self::AllCompleted),
 /// [`FirstCompleted`](Self::FirstCompleted), [`FirstError`](Self::FirstError).
@@ -173,6 +174,7 @@ impl<F: Future> Members<Iter> for Pending<F> {
 ///     assert!(rest.pending.is_empty());
 /// });
 /// ```
+#[track_caller]
 pub fn wait<M, W, Kind>(members: M, when: W) -> Waiting<M::Member, W>
 where
     M: Members<Kind>,
@@ -185,6 +187,7 @@ where
         enough: false,
         limit: Limit::Never,
         sleep: None,
+        unpolled: Unpolled::new(WAIT),
     }
 }
 
@@ -246,6 +249,7 @@ pub struct Waiting<F: Future, W> {
     enough: bool,
     limit: Limit,
     sleep: Option<AmbientSleep>,
+    unpolled: Unpolled,
 }
 
 impl<F: Future, W> Waiting<F, W> {
@@ -306,6 +310,7 @@ impl<F: Future, W: When<F::Output>> Future for Waiting<F, W> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Wait<F>> {
         let this = self.get_mut();
+        this.unpolled.polled();
         // First the clock, so that the time counts from before the first poll of the members.
         let late = this.poll_limit(cx);
         let Some(pending) = &mut this.pending else {

@@ -28,7 +28,7 @@
 
 use std::any::Any;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::sync::{Arc, OnceLock, Weak};
 use std::task::Waker;
 use std::time::Instant;
@@ -75,7 +75,15 @@ impl Child {
 pub(crate) trait Members: Send + Sync {
     /// Adds those that are alive to `list`.
     fn list(&self, list: &mut Vec<Task>);
+
+    /// Where the group was made, unless each of its tasks says it.
+    fn location(&self) -> Option<&'static Location<'static>> {
+        None
+    }
 }
+
+/// Where a group was made, and its tasks that are alive.
+pub(crate) type Group = (Option<&'static Location<'static>>, Vec<Task>);
 
 /// The shared record of a scope.
 pub(crate) struct Node {
@@ -273,6 +281,25 @@ impl Node {
     /// What stands around the scope.
     pub(crate) fn wall(&self) -> Wall {
         self.inner.lock().wall
+    }
+
+    /// The groups in the scope: where each was made, and its tasks that are alive.
+    pub(crate) fn groups(self: &Arc<Self>) -> Vec<Group> {
+        let mut groups = Vec::new();
+        let mut next = vec![Arc::clone(self)];
+        while let Some(node) = next.pop() {
+            for (_, child) in &node.inner.lock().children {
+                if let Child::Scope(scope) = child {
+                    next.push(Arc::clone(scope));
+                }
+            }
+            if let Some(group) = node.members.get().and_then(Weak::upgrade) {
+                let mut tasks = Vec::new();
+                group.list(&mut tasks);
+                groups.push((group.location(), tasks));
+            }
+        }
+        groups
     }
 
     /// Says what stands around the scope from now on.

@@ -41,6 +41,10 @@ impl<E: Send + 'static, R: Spawn> Scheduler for Member<E, R> {
         Spawn::tasks(&self.group.runtime)
     }
 
+    fn group(&self) -> Option<&'static Location<'static>> {
+        Some(self.group.location)
+    }
+
     fn take_panic(&self, panic: Box<dyn Any + Send>) -> Option<Box<dyn Any + Send>> {
         self.group.fail(Failure::Panic(panic), true);
         None

@@ -12,6 +12,7 @@ use pin_project_lite::pin_project;
 use super::error::{Failure, GroupError};
 use super::shared::{Handler, Shared, TaskGroup};
 use crate::context::{self, CancelReason, Node, Wall};
+use crate::debug;
 use crate::loom::fault;
 use crate::runtime::Spawn;
 
@@ -154,6 +155,7 @@ impl<E: Send + 'static> GroupBuilder<E> {
             body: None,
             value: None,
             node: Some(node),
+            polled: false,
             looked_again: false,
             shared,
         };
@@ -185,6 +187,7 @@ pin_project! {
         value: Option<T>,
         // Gone when the group has ended.
         node: Option<Arc<Node>>,
+        polled: bool,
         looked_again: bool,
         shared: Arc<Shared<E, R>>,
     }
@@ -200,6 +203,9 @@ pin_project! {
             let Some(node) = this.node.take() else {
                 return;
             };
+            if !*this.polled {
+                debug::never_polled("task_group", this.shared.location);
+            }
             let end = || {
                 if !fault("dropped_group_leaves_its_children") {
                     node.request(CancelReason::Requested);
@@ -272,6 +278,7 @@ where
             );
             return Poll::Pending;
         };
+        *self.as_mut().project().polled = true;
         // The wakers first, then the looks.
         node.register(cx.waker());
         self.shared.register(cx.waker());

@@ -367,6 +367,10 @@ impl<E: Send, R: Send + Sync> Members for Shared<E, R> {
         let inner = self.inner.lock();
         list.extend(inner.children.iter().map(|(_, task)| task.clone()));
     }
+
+    fn location(&self) -> Option<&'static Location<'static>> {
+        Some(self.location)
+    }
 }
 
 impl<E> Inner<E> {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::Deref;
 
 use super::Runtime;
+use crate::debug;
 
 /// A runtime that is shut down when this value is dropped.
 ///
@@ -29,12 +30,14 @@ pub struct Owned<R: Runtime>(Option<R>);
 impl<R: Runtime> Owned<R> {
     /// Makes the dropping of the returned value the end of `runtime`.
     pub fn new(runtime: R) -> Self {
+        debug::runtime_is_owned();
         Self(Some(runtime))
     }
 
     /// Gives the ownership up: from now on nobody ends the runtime, unless it is owned again.
     #[must_use = "nobody ends the runtime any more"]
     pub fn into_inner(mut self) -> R {
+        debug::runtime_is_free();
         self.0.take().expect("it is taken once, here")
     }
 
@@ -57,6 +60,7 @@ impl<R: Runtime> Drop for Owned<R> {
     fn drop(&mut self) {
         if let Some(runtime) = &self.0 {
             runtime.shutdown();
+            debug::runtime_is_free();
         }
     }
 }

@@ -13,6 +13,7 @@ use super::crew::{Crew, Handles as _};
 use super::shared::{Recruiter, Shared};
 use crate::combine::{All, First, FirstOk, Named, NoErr, RaceError};
 use crate::context::{self, Node, Wall};
+use crate::debug;
 use crate::loom::fault;
 use crate::runtime::Spawn;
 
@@ -40,6 +41,7 @@ enum Stage<C, H, S, R> {
     New {
         crew: C,
         runtime: R,
+        name: &'static str,
         location: &'static Location<'static>,
         start: Start<C, H, S, R>,
     },
@@ -66,13 +68,14 @@ fn start<P, C: Crew<P>, R: Spawn>(
     shared
 }
 
-impl<P, C: Crew<P>, R: Spawn> SpawnedOf<P, C, R> {
+impl<P: Named, C: Crew<P>, R: Spawn> SpawnedOf<P, C, R> {
     pub(super) fn new(runtime: &R, crew: C, location: &'static Location<'static>) -> Self {
         let runtime = runtime.clone();
         Self {
             stage: Stage::New {
                 crew,
                 runtime,
+                name: P::NAME,
                 location,
                 start: start::<P, C, R>,
             },
@@ -99,6 +102,7 @@ impl<P: Named, C, H, K, S, R> Spawned<P, C, H, K, S, R> {
                 runtime,
                 location,
                 start,
+                ..
             } = std::mem::replace(&mut self.stage, Stage::Over)
             else {
                 panic!("`{}` was polled after it was ready", P::NAME)
@@ -158,12 +162,16 @@ impl<P: Named, C, H, K, S, R> Spawned<P, C, H, K, S, R> {
 
 impl<P, C, H, K, S, R> Drop for Spawned<P, C, H, K, S, R> {
     fn drop(&mut self) {
-        if let Stage::Running(shared) = &self.stage {
-            shared.node.end();
-            // Dropping a handle cancels its task.
-            if !fault("dropped_crew_stays") {
-                drop(shared.take_handles());
+        match &self.stage {
+            Stage::New { name, location, .. } => debug::never_polled(name, location),
+            Stage::Running(shared) => {
+                shared.node.end();
+                // Dropping a handle cancels its task.
+                if !fault("dropped_crew_stays") {
+                    drop(shared.take_handles());
+                }
             }
+            Stage::Over => {}
         }
     }
 }

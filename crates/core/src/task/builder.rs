@@ -1,12 +1,14 @@
 //! Spawning: from a future to a job and a handle.
 
+use std::fmt::Display;
 use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use super::JoinHandle;
 use super::cell::{self, Scheduler};
+use super::shield::keep;
+use super::{JoinHandle, Task};
 use crate::context::Kind;
 use crate::runtime::{
     Ambient, AmbientSource, BlockingJob, Job, LocalJob, Spawn, SpawnBlocking, SpawnLocal, TaskInfo,
@@ -37,6 +39,35 @@ pub trait SpawnExt: Spawn {
         F::Output: Send + 'static,
     {
         TaskBuilder::new().spawn_on(self, future)
+    }
+
+    /// Starts `future` as a task that nobody will await; an error that it returns is
+    /// [reported](crate::report).
+    ///
+    /// Otherwise as `spawn(future).detach()`, which drops an error without a word, since it does not know
+    /// that the output is one. (asyncio reports it when the task is collected: "Task exception was never
+    /// retrieved".)
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kumi_core::combine::yield_now;
+    /// use kumi_core::runtime::Runtime;
+    /// use kumi_core::task::SpawnExt;
+    ///
+    /// let sim = kumi_sim::Sim::new();
+    /// sim.spawn_detached(async { "forty-two".parse::<u32>() });
+    /// // Prints that nobody took the error "invalid digit found in string".
+    /// sim.block_on(async { yield_now().await });
+    /// ```
+    #[track_caller]
+    fn spawn_detached<F, T, E>(&self, future: F) -> Task
+    where
+        F: Future<Output = Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: Display + Send + 'static,
+    {
+        TaskBuilder::new().spawn_detached_on(self, future)
     }
 }
 
@@ -138,6 +169,21 @@ impl TaskBuilder {
         let handle = JoinHandle::new(header);
         runtime.spawn_job(job);
         handle
+    }
+
+    /// Spawns `future` on `runtime` and lets it go; see [`SpawnExt::spawn_detached`].
+    #[track_caller]
+    pub fn spawn_detached_on<R, F, T, E>(self, runtime: &R, future: F) -> Task
+    where
+        R: Spawn,
+        F: Future<Output = Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: Display + Send + 'static,
+    {
+        let handle = self.spawn_on(runtime, keep(future));
+        let task = handle.task();
+        handle.detach();
+        task
     }
 
     /// Spawns `future` on `runtime`, on this thread; see [`SpawnLocalExt::spawn_local`].

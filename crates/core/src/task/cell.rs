@@ -21,7 +21,7 @@
 use std::any::Any;
 use std::future::Future;
 use std::mem::needs_drop;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
 use std::ptr::NonNull;
 use std::sync::atomic::Ordering;
@@ -30,9 +30,10 @@ use std::task::{Context, Poll};
 use super::home::Home;
 use super::{JoinError, recycle};
 use crate::context::{self, Base, Frame, Kind};
+use crate::debug::{self, Manner};
 use crate::loom::{UnsafeCell, assert_unlocked, fault};
 use crate::report::{Report, report};
-use crate::runtime::{AmbientSource, Header, Job, Spawn, Task, TaskInfo, Tasks, VTable};
+use crate::runtime::{AmbientSource, Header, Job, Spawn, Task, TaskInfo, Tasks, VTable, header};
 use crate::util::{discard, panic_message};
 
 /// Where the job of a task goes when it is woken, and what surrounds its polls.
@@ -42,6 +43,11 @@ pub(crate) trait Scheduler: AmbientSource + Send + Sync + 'static {
     const DEAF: bool = false;
     fn schedule(&self, job: Job);
     fn tasks(&self) -> Option<&Tasks>;
+
+    /// Where the group was made that the task belongs to.
+    fn group(&self) -> Option<&'static Location<'static>> {
+        None
+    }
 
     /// Takes the panic of the task, for whoever owns it; given back if nobody does.
     fn take_panic(&self, panic: Box<dyn Any + Send>) -> Option<Box<dyn Any + Send>> {
@@ -135,8 +141,13 @@ where
     F: Future + 'static,
 {
     let listed = scheduler.tasks().is_some();
+    let watched = debug::is_debug();
+    let vtable = match watched {
+        false => Cell::<S, F>::VTABLE,
+        true => Cell::<S, F>::WATCHED,
+    };
     let cell = recycle::allocate(Cell {
-        header: Header::new(Cell::<S, F>::VTABLE, info, listed),
+        header: Header::new(vtable, info, listed),
         scheduler,
         stage: UnsafeCell::new(Stage::Future {
             future,
@@ -146,6 +157,9 @@ where
     let header = cell.cast::<Header>();
     // SAFETY: the cell was just made, and the caller gets the references that keep it.
     let this = unsafe { Cell::<S, F>::of(header) };
+    if watched {
+        debug::enter(&this.header.info, this.scheduler.group());
+    }
     if listed {
         // Counted for the table; given back at once if the runtime has changed its mind.
         let task = Task::from_raw(header);
@@ -165,6 +179,14 @@ impl<S: Scheduler, F: Future> Cell<S, F> {
         drop_output: Self::drop_output,
         unlist: Self::unlist,
         free: Self::free,
+    };
+
+    /// What a task that is spawned in debug mode has instead.
+    const WATCHED: &'static VTable = &VTable {
+        poll: Self::poll_watched,
+        cancel: Self::cancel_watched,
+        schedule: Self::schedule_watched,
+        ..*Self::VTABLE
     };
 
     /// # Safety
@@ -429,6 +451,34 @@ impl<S: Scheduler, F: Future> Cell<S, F> {
 
     /// # Safety
     ///
+    /// As `VTable::poll`.
+    unsafe fn poll_watched(header: NonNull<Header>, cx: &mut Context<'_>) -> Poll<()> {
+        // SAFETY: the contract of both functions is the same.
+        unsafe { poll_watched(header, cx, S::KIND, Self::poll) }
+    }
+
+    /// # Safety
+    ///
+    /// As `VTable::cancel`.
+    unsafe fn cancel_watched(header: NonNull<Header>) {
+        // SAFETY: as for this.
+        unsafe { Self::cancel(header) };
+        // The caller holds the job, so the cell lives.
+        debug::ended(header::deref(&header).info.id());
+    }
+
+    /// # Safety
+    ///
+    /// As `VTable::schedule`.
+    unsafe fn schedule_watched(header: NonNull<Header>) {
+        // The caller holds a reference besides the job's.
+        debug::queued(header::deref(&header).info.id());
+        // SAFETY: as for this.
+        unsafe { Self::schedule(header) }
+    }
+
+    /// # Safety
+    ///
     /// As `VTable::take`; `to` points to an `Option<Result<F::Output, JoinError>>`.
     unsafe fn take(header: NonNull<Header>, to: *mut ()) {
         // SAFETY: the caller is the join handle, which holds a reference.
@@ -506,4 +556,36 @@ impl<S: Scheduler, F: Future> Cell<S, F> {
         self.stage
             .with(|stage| matches!(unsafe { &*stage }, Stage::Future { .. }))
     }
+}
+
+/// A poll of a task that was spawned in debug mode. One for all cells, so that they stay small.
+///
+/// # Safety
+///
+/// As `poll`, a `VTable::poll`.
+#[cold]
+unsafe fn poll_watched(
+    header: NonNull<Header>,
+    cx: &mut Context<'_>,
+    kind: Kind,
+    poll: unsafe fn(NonNull<Header>, &mut Context<'_>) -> Poll<()>,
+) -> Poll<()> {
+    // The caller holds the job, so the cell lives.
+    let this = header::deref(&header);
+    let manner = match kind {
+        Kind::Async => Manner::Brief,
+        Kind::Blocking => Manner::Blocking,
+    };
+    let mut polling = debug::poll_begins(Some(&this.info), manner);
+    // SAFETY: as for this.
+    let poll = unsafe { poll(header, cx) };
+    if let Some(polling) = polling.as_mut().filter(|_| this.state.is_due_again()) {
+        polling.woken();
+    }
+    drop(polling);
+    if poll.is_ready() {
+        // Before anybody can learn of the end.
+        debug::ended(this.info.id());
+    }
+    poll
 }

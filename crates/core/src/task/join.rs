@@ -14,6 +14,7 @@ use std::task::{Context, Poll, ready};
 
 use super::{JoinError, Task, TaskId, TaskInfo};
 use crate::cancel::poll_checkpoint;
+use crate::debug::{WaitsFor, note_wait};
 use crate::runtime::{Header, header};
 
 /// The right to the output of a task, and to its end.
@@ -131,6 +132,9 @@ impl<T> JoinHandle<T> {
 
     /// Lets the task go on by itself; its output is dropped when it ends.
     ///
+    /// Also if the output is an error: nothing here knows. Start a task that can fail, and that nobody
+    /// awaits, with [`spawn_detached`](super::SpawnExt::spawn_detached), which reports it.
+    ///
     /// The runtime owns it from now on: the end of a run cancels it, waits for it, and names it if
     /// it does not end. If it panics, the panic is [reported](crate::report).
     pub fn detach(self) {
@@ -168,6 +172,7 @@ impl<T> Future for JoinHandle<T> {
         );
         let state = &header::deref(&this.header).state;
         if !state.is_complete() && header::register_joiner(&this.header, cx.waker()) {
+            note_wait(|| WaitsFor::Task(this.info().clone()));
             return Poll::Pending;
         }
         ready!(poll_checkpoint(cx));

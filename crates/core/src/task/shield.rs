@@ -71,16 +71,8 @@ where
     T: Send + 'static,
     E: Display + Send + 'static,
 {
-    let kept = async move {
-        let result = future.await;
-        let task = current_task().map(|task| task.info().clone());
-        Kept {
-            result: Some(result),
-            task,
-        }
-    };
     TryShield {
-        shield: shield(runtime, kept),
+        shield: shield(runtime, keep(future)),
     }
 }
 
@@ -131,8 +123,22 @@ impl<T> fmt::Debug for Shield<T> {
     }
 }
 
+/// Runs `future` in a task; an error that it returns and nobody takes is reported.
+pub(super) async fn keep<F, T, E>(future: F) -> Kept<T, E>
+where
+    F: Future<Output = Result<T, E>>,
+    E: Display,
+{
+    let result = future.await;
+    let task = current_task().map(|task| task.info().clone());
+    Kept {
+        result: Some(result),
+        task,
+    }
+}
+
 /// A result that is reported if it is an error that nobody takes.
-struct Kept<T, E: Display> {
+pub(super) struct Kept<T, E: Display> {
     result: Option<Result<T, E>>,
     task: Option<TaskInfo>,
 }

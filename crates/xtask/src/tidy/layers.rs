@@ -12,7 +12,7 @@ const SOURCE: &str = "crates/core/src/";
 ///
 /// Only the modules of the lowest layer may import one another.
 const LAYERS: &[&[&str]] = &[
-    &["loom", "util", "context", "report", "runtime"],
+    &["loom", "util", "context", "debug", "report", "runtime"],
     &["sync"],
     &["cancel"],
     &["channel", "combine"],

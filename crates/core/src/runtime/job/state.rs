@@ -46,6 +46,7 @@
 
 use std::fmt;
 
+use crate::debug::TaskState;
 use crate::loom::{AtomicUsize, Ordering, fault, load_to_change, order_unless};
 
 /// A job exists, or the runner has to make one again after its poll.
@@ -372,6 +373,22 @@ impl State {
     #[inline]
     pub(crate) fn is_complete(&self) -> bool {
         self.0.load(Ordering::Acquire) & COMPLETE != 0
+    }
+
+    /// What the task is at; of a job that a host polls, only the host knows.
+    pub(crate) fn activity(&self) -> TaskState {
+        let word = self.0.load(Ordering::Acquire);
+        match word & (NOTIFIED | RUNNING | HOSTED) {
+            NOTIFIED => TaskState::Queued,
+            bits if bits & RUNNING != 0 => TaskState::Running,
+            _ => TaskState::Waiting,
+        }
+    }
+
+    /// Whether the task was woken while it runs, and its runner has to queue it again.
+    pub(crate) fn is_due_again(&self) -> bool {
+        let bits = NOTIFIED | RUNNING | HOSTED;
+        self.0.load(Ordering::Relaxed) & bits == NOTIFIED | RUNNING
     }
 
     /// Whether the slot of the join waker is filled (asked by the join handle only).

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::header::{self, Header};
 use crate::context::Node;
+use crate::debug::TaskState;
 
 /// The number of a task: unique in this process, in the order of spawning.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -184,6 +185,11 @@ impl Task {
     /// Asks the task itself to end, and nobody inside of it.
     pub(crate) fn request(&self) -> bool {
         header::request(self.0)
+    }
+
+    /// What the task is at, as far as its word knows.
+    pub(crate) fn state(&self) -> TaskState {
+        self.header().state.activity()
     }
 
     /// The task as a scope, if somebody inside needs it.
