@@ -3,9 +3,10 @@
 use std::fmt;
 use std::future::Future;
 use std::io;
+use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use kumi_core::runtime::{
     Ambient, BlockingJob, Clock, Io, Job, LocalJob, Owned, Runtime, Source, Spawn, SpawnBlocking,
@@ -16,7 +17,7 @@ use crate::here::{self, Resting};
 use crate::io::{INTERRUPT, LoopIo};
 use crate::shared::{Driver, Shared};
 use crate::timers::LoopSleep;
-use crate::turn;
+use crate::turn::{self, TurnEnd};
 
 /// How many blocking closures run at once, if the builder does not say.
 const MAX_THREADS: usize = 64;
@@ -48,7 +49,66 @@ impl Loop {
     pub fn builder() -> Builder {
         Builder {
             max_threads: MAX_THREADS,
+            age: Duration::ZERO,
         }
+    }
+
+    /// Drives the loop for one turn, for a host that has a loop of its own.
+    ///
+    /// Waits for events until `timeout` is over (for ever, if there is none; not at all if anything is
+    /// ready), and runs what is ready, for about [`TURN_TIME`](crate::TURN_TIME) at most. Then the host
+    /// has the thread again. It comes back at once, if the result says that something is
+    /// [ready](TurnEnd::ready); otherwise at the [time](TurnEnd::next) that it says, and whenever the
+    /// [callback](Loop::set_wake_callback) is called or the loop's [descriptor](Loop::as_raw_fd) is
+    /// readable. The module [`guest`](crate::guest) has the whole picture.
+    ///
+    /// # Panics
+    ///
+    /// As [`block_on`](Runtime::block_on): inside a task, inside a driven loop, on a thread that is not
+    /// the loop's, and on a loop that has been shut down.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use kumi_core::task::SpawnExt;
+    /// use kumi_loop::Loop;
+    ///
+    /// let lp = Loop::new()?;
+    /// let task = lp.spawn(async { 42 });
+    /// while !task.is_finished() {
+    ///     // Here the host does what it has to do.
+    ///     let _ = lp.run_once(Some(Duration::from_millis(5)));
+    /// }
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn run_once(&self, timeout: Option<Duration>) -> TurnEnd {
+        turn::once(self, timeout)
+    }
+
+    /// Sets what is called when something was left for a loop whose host has the thread: a task was
+    /// spawned or woken, a timer armed that is due before [`TurnEnd::next`].
+    ///
+    /// It is called at most once between two turns, on the thread that left something, which may be
+    /// any, the host's own too. It has to make the host call [`run_once`](Loop::run_once) soon, and must
+    /// not call it itself. It is not called for events of descriptors, which nobody sees before
+    /// somebody asks the kernel: see [`as_raw_fd`](Loop::as_raw_fd).
+    ///
+    /// The loop keeps it until it is replaced or the loop is shut down.
+    pub fn set_wake_callback(&self, callback: impl Fn() + Send + Sync + 'static) {
+        if !self.0.is_closed() {
+            self.0.signal.set_host(Some(Arc::new(callback)));
+        }
+    }
+}
+
+/// A descriptor that is readable when the kernel has events for the loop, or another thread has left
+/// something for it: for hosts that wait for descriptors. It is the loop's, and open for as long as a
+/// handle to it is there.
+impl AsRawFd for Loop {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.events_fd()
     }
 }
 
@@ -66,6 +126,8 @@ impl fmt::Debug for Loop {
 #[must_use = "a builder does nothing until it builds"]
 pub struct Builder {
     max_threads: usize,
+    /// How old the loop believes to be when it is made.
+    age: Duration,
 }
 
 impl Builder {
@@ -83,6 +145,15 @@ impl Builder {
         self
     }
 
+    /// Makes a loop whose timers believe that it was made so long ago.
+    ///
+    /// For tests of what happens to a program that runs for years: nothing, it is to be hoped. Ages that
+    /// the system's clock cannot represent count as zero.
+    pub fn age(mut self, age: Duration) -> Self {
+        self.age = age;
+        self
+    }
+
     /// Makes the loop; dropping the result shuts it down.
     ///
     /// # Errors
@@ -95,9 +166,12 @@ impl Builder {
         let driver = Driver {
             poll,
             events,
-            tasks: Resting::default(),
+            rest: Resting::new(),
+            due: Vec::new(),
         };
-        let shared = Shared::new(driver, interrupt, self.max_threads)?;
+        let now = Instant::now();
+        let born = now.checked_sub(self.age).unwrap_or(now);
+        let shared = Shared::new(driver, interrupt, self.max_threads, born)?;
         Ok(Owned::new(Loop(Arc::new(shared))))
     }
 }
@@ -140,6 +214,10 @@ impl Clock for Loop {
     fn sleep_until(&self, at: Instant) -> LoopSleep {
         LoopSleep::new(Arc::clone(&self.0), at)
     }
+
+    fn sleep_from(&self, now: Instant, at: Instant) -> LoopSleep {
+        LoopSleep::from(Arc::clone(&self.0), now, at)
+    }
 }
 
 impl Io for Loop {
@@ -176,9 +254,9 @@ impl Runtime for Loop {
         }
         match self.0.take_driver() {
             // Nobody drives it, so nobody else touches its tasks.
-            Some(driver) => driver.tasks.clear(),
+            Some(driver) => driver.rest.clear(),
             // The driving thread finds out in this turn or, woken, in the next.
-            None => self.0.interrupt(),
+            None => self.0.signal.interrupt(),
         }
     }
 }

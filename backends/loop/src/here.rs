@@ -1,12 +1,12 @@
-//! What belongs to the thread that drives the loop: the ready queue and the live tasks.
+//! What belongs to the thread that drives the loop: the ready queue, the live tasks and the timers.
 //!
 //! They are in a thread-local while the loop is driven, so that a wake on the loop's own thread finds
 //! the queue without a lock; between drives they rest in a [`Resting`] inside the loop.
 //!
 //! # Invariant
 //!
-//! `id` is the number of the loop that this thread drives at the moment, or zero. The queue and the
-//! table are empty while it is zero.
+//! `id` is the number of the loop that this thread drives at the moment, or zero. The queue, the
+//! table and the wheel are empty while it is zero.
 
 use std::cell::{Cell, RefCell};
 use std::task::{Context, Poll, Waker};
@@ -14,11 +14,14 @@ use std::task::{Context, Poll, Waker};
 use kumi_core::runtime::{Job, JobQueue, Ran, Task};
 use slab::Slab;
 
+use crate::timers::Wheel;
+
 /// The state of the driven loop.
 pub(crate) struct Here {
     id: Cell<u64>,
     ready: JobQueue,
     live: RefCell<Slab<Task>>,
+    wheel: RefCell<Wheel>,
     /// Woken when a task is added and when the last one has ended.
     watcher: RefCell<Option<Waker>>,
 }
@@ -29,19 +32,41 @@ thread_local! {
             id: Cell::new(0),
             ready: JobQueue::new(),
             live: RefCell::new(Slab::new()),
+            wheel: RefCell::new(Wheel::new()),
             watcher: RefCell::new(None),
         }
     };
 }
 
 /// The same state while nobody drives the loop.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Resting {
+    tasks: Tasks,
+    pub(crate) wheel: Wheel,
+}
+
+/// The tasks of a loop.
+#[derive(Debug, Default)]
+pub(crate) struct Tasks {
     ready: JobQueue,
     live: Slab<Task>,
 }
 
 impl Resting {
+    pub(crate) fn new() -> Self {
+        Self {
+            tasks: Tasks::default(),
+            wheel: Wheel::new(),
+        }
+    }
+
+    /// Drops every task, and then the timers.
+    pub(crate) fn clear(self) {
+        self.tasks.clear();
+    }
+}
+
+impl Tasks {
     /// Drops every task: first the queued ones, then, by making them look, the parked ones. The queue of
     /// the loop must be closed, so that the woken jobs are dropped.
     pub(crate) fn clear(self) {
@@ -74,6 +99,13 @@ pub(crate) fn push(id: u64, job: Job) -> Option<Job> {
     job
 }
 
+/// Lends the timers of the loop `id` to `f`, if this thread drives it.
+#[inline]
+pub(crate) fn with_wheel<T>(id: u64, f: impl FnOnce(&mut Wheel) -> T) -> Option<T> {
+    let lend = |here: &Here| (here.id.get() == id).then(|| f(&mut here.wheel.borrow_mut()));
+    HERE.try_with(lend).ok().flatten()
+}
+
 /// Puts this thread's state in the place of what rested, for as long as the result lives.
 pub(crate) struct Drive<'a> {
     resting: &'a mut Resting,
@@ -84,8 +116,9 @@ impl<'a> Drive<'a> {
     pub(crate) fn start(id: u64, resting: &'a mut Resting) -> Self {
         HERE.with(|here| {
             here.id.set(id);
-            here.ready.append(std::mem::take(&mut resting.ready));
-            here.live.replace(std::mem::take(&mut resting.live));
+            here.ready.append(std::mem::take(&mut resting.tasks.ready));
+            std::mem::swap(&mut *here.live.borrow_mut(), &mut resting.tasks.live);
+            std::mem::swap(&mut *here.wheel.borrow_mut(), &mut resting.wheel);
         });
         Self { resting }
     }
@@ -101,8 +134,8 @@ impl Drop for Drive<'_> {
     fn drop(&mut self) {
         let watcher = HERE.with(|here| {
             here.id.set(0);
-            self.resting.ready = here.ready.take();
-            self.resting.live = here.live.take();
+            self.resting.tasks = here.take();
+            std::mem::swap(&mut *here.wheel.borrow_mut(), &mut self.resting.wheel);
             here.watcher.take()
         });
         drop(watcher);
@@ -171,12 +204,17 @@ impl Here {
         }
     }
 
-    /// Takes everything out, so that it can be dropped.
-    pub(crate) fn take(&self) -> Resting {
-        Resting {
+    /// Takes the tasks out, so that they can be dropped.
+    pub(crate) fn take(&self) -> Tasks {
+        Tasks {
             ready: self.ready.take(),
             live: self.live.take(),
         }
+    }
+
+    /// Lends the timers to `f`.
+    pub(crate) fn with_wheel<T>(&self, f: impl FnOnce(&mut Wheel) -> T) -> T {
+        f(&mut self.wheel.borrow_mut())
     }
 }
 

@@ -9,17 +9,19 @@
 //!   ┌─▶ main, if it was woken ─▶ jobs that are ready ─▶ timers that are due ─▶ the kernel ─┐
 //!   │      (one poll)            (the batch that stood   (in the order in      (does not   │
 //!   │                            at its start; batches    which they are due)   wait if    │
-//!   │                            until TURN_JOBS ran)                           anything   │
-//!   └────────────────────────────────────────────────────────────────────────── is ready) ─┘
+//!   │                            until TURN_TIME is                             anything   │
+//!   │                            over or TURN_JOBS ran)                         is ready)  │
+//!   └──────────────────────────────────────────────────────────────────────────────────────┘
 //! ```
 //!
-//! So a task that wakes itself for ever delays timers and I/O by at most [`TURN_JOBS`] jobs, and
-//! other tasks by one batch.
+//! So a task that wakes itself for ever delays other tasks by one batch (at most [`CLOCK_JOBS`] jobs),
+//! and timers and I/O by [`TURN_TIME`] and a batch, or [`TURN_JOBS`] jobs if that is less.
 //!
 //! # Reading order
 //!
 //! `turn` (the loop itself), `here` (what belongs to the thread that drives it), `shared` (what other
-//! threads may touch), `sleep` (how they interrupt its sleep), `timers`, `io`, `pool`.
+//! threads may touch), `sleep` (how they interrupt its sleep), `timers` and its wheel, `io`, `pool`,
+//! [`guest`] (a loop inside of another one).
 //!
 //! # What ends what
 //!
@@ -52,6 +54,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
+pub mod guest;
 mod handle;
 mod here;
 mod io;
@@ -62,14 +65,15 @@ mod sleep;
 mod timers;
 mod turn;
 
+pub use guest::Guest;
 pub use handle::{Builder, Loop};
 pub use io::LoopIo;
 pub use timers::LoopSleep;
-pub use turn::TURN_JOBS;
+pub use turn::{CLOCK_JOBS, TURN_JOBS, TURN_TIME, TurnEnd};
 
 /// What the models in `tests/loom/` reach.
 #[cfg(loom)]
 #[doc(hidden)]
 pub mod model {
-    pub use crate::sleep::Sleep;
+    pub use crate::sleep::{Sleep, Waits};
 }

@@ -5,9 +5,9 @@
 //! models in `tests/loom/`.
 
 #[cfg(loom)]
-pub(crate) use loom::sync::atomic::{AtomicBool, Ordering};
+pub(crate) use loom::sync::atomic::{AtomicU8, Ordering};
 #[cfg(not(loom))]
-pub(crate) use std::sync::atomic::{AtomicBool, Ordering};
+pub(crate) use std::sync::atomic::{AtomicU8, Ordering};
 
 /// Whether the fault `name` is seeded: a step is to be skipped, or an ordering to be weakened.
 ///

@@ -2,19 +2,102 @@
 //! interrupt the loop's sleep.
 //!
 //! What is left for the loop, and is looked at once more before it sleeps (see `sleep`): the remote
-//! queue, the flag of the main future, the earliest timer, and the end.
+//! queue, the flag of the main future, the timers of all threads, and the end.
 
+use std::fmt;
+use std::os::fd::{AsRawFd, RawFd};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::{Wake, Waker};
 use std::thread::{self, ThreadId};
+use std::time::{Duration, Instant};
 
 use kumi_core::runtime::{Job, SharedJobQueue, Tasks};
 
 use crate::here::{self, Resting};
 use crate::io::Registry;
 use crate::pool::Pool;
-use crate::sleep::Sleep;
-use crate::timers::Timers;
+use crate::sleep::{Sleep, Waits};
+use crate::timers::{Far, Wheel};
+
+/// The callback of a host.
+type Host = Arc<dyn Fn() + Send + Sync>;
+
+/// What may interrupt the loop, and be kept for longer than it lives: the waker of the main future.
+pub(crate) struct Signal {
+    /// The number of the loop.
+    id: u64,
+    pub(crate) sleep: Sleep,
+    /// The main future was woken.
+    main: AtomicBool,
+    interrupt: mio::Waker,
+    host: Mutex<Option<Host>>,
+}
+
+impl Signal {
+    /// Ends the loop's sleep, if it sleeps; called after something was left for it.
+    pub(crate) fn interrupt(&self) {
+        let Some(waits) = self.sleep.take() else {
+            return;
+        };
+        // The only errors are those of a broken descriptor; the loop then wakes at its next timer,
+        // and there is nobody to tell.
+        let _ = self.interrupt.wake();
+        if waits == Waits::InHost {
+            let host = lock(&self.host).clone();
+            if let Some(host) = host {
+                host();
+            }
+        }
+    }
+
+    /// Lets the main future be polled without having been woken.
+    pub(crate) fn set_main(&self) {
+        self.main.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether main was woken since the last call.
+    pub(crate) fn take_main(&self) -> bool {
+        // The look is free; the swap, which is not, orders what the waker did before the poll.
+        self.main.load(Ordering::Relaxed) && self.main.swap(false, Ordering::SeqCst)
+    }
+
+    /// Step 2 of the loop's side: whether main was woken.
+    pub(crate) fn is_main_woken(&self) -> bool {
+        self.main.load(Ordering::SeqCst)
+    }
+
+    /// Sets what is called when something was left for a loop that its host waits for.
+    pub(crate) fn set_host(&self, host: Option<Host>) {
+        // The old one is foreign code, and is dropped outside.
+        let old = std::mem::replace(&mut *lock(&self.host), host);
+        drop(old);
+    }
+}
+
+/// The waker of the main future.
+impl Wake for Signal {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        // SeqCst: a thread that leaves something for the loop; see the module's docs.
+        if !self.main.swap(true, Ordering::SeqCst) && !here::drives(self.id) {
+            self.interrupt();
+        }
+    }
+}
+
+impl fmt::Debug for Signal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Signal")
+            .field("id", &self.id)
+            .field("sleep", &self.sleep)
+            .field("main", &self.main)
+            .finish_non_exhaustive()
+    }
+}
 
 /// The thread-safe half of a loop.
 #[derive(Debug)]
@@ -22,17 +105,22 @@ pub(crate) struct Shared {
     /// The number of the loop, unique in the process, never zero.
     pub(crate) id: u64,
     pub(crate) remote: SharedJobQueue,
-    pub(crate) timers: Mutex<Timers>,
+    pub(crate) far: Far,
     pub(crate) registry: Registry,
     pub(crate) pool: Pool,
     /// The blocking closures that have not ended.
     pub(crate) blocking: Tasks,
+    pub(crate) signal: Arc<Signal>,
+    /// The waker of the main future.
+    pub(crate) main: Waker,
+    /// When the loop was made; its timers count from here.
+    born: Instant,
     closed: AtomicBool,
-    sleep: Sleep,
-    interrupt: mio::Waker,
     owner: OnceLock<ThreadId>,
+    /// The descriptor that the kernel's events come from.
+    events_fd: RawFd,
     /// The driver's half while nobody drives the loop.
-    resting: Mutex<Option<Driver>>,
+    resting: Mutex<Option<Box<Driver>>>,
 }
 
 /// What only the driving thread needs.
@@ -40,7 +128,13 @@ pub(crate) struct Shared {
 pub(crate) struct Driver {
     pub(crate) poll: mio::Poll,
     pub(crate) events: mio::Events,
-    pub(crate) tasks: Resting,
+    pub(crate) rest: Resting,
+    /// The wakers of timers that have fired, and are woken in a moment; empty between.
+    pub(crate) due: Vec<(u64, Waker)>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Shared {
@@ -48,21 +142,52 @@ impl Shared {
         driver: Driver,
         interrupt: mio::Waker,
         max_threads: usize,
+        born: Instant,
     ) -> std::io::Result<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        let signal = Arc::new(Signal {
+            id,
+            sleep: Sleep::new(),
+            main: AtomicBool::new(false),
+            interrupt,
+            host: Mutex::new(None),
+        });
         Ok(Self {
-            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            id,
             remote: SharedJobQueue::new(),
-            timers: Mutex::default(),
+            far: Far::new(),
             registry: Registry::new(driver.poll.registry().try_clone()?),
             pool: Pool::new(max_threads),
             blocking: Tasks::new(),
+            main: Waker::from(Arc::clone(&signal)),
+            signal,
+            born,
             closed: AtomicBool::new(false),
-            sleep: Sleep::new(),
-            interrupt,
             owner: OnceLock::new(),
-            resting: Mutex::new(Some(driver)),
+            events_fd: driver.poll.as_raw_fd(),
+            resting: Mutex::new(Some(Box::new(driver))),
         })
+    }
+
+    /// The nanoseconds from the birth of the loop until `at`: none if it is earlier, and 584 years if
+    /// it is later than that.
+    #[inline]
+    pub(crate) fn since(&self, at: Instant) -> u64 {
+        let age = at.saturating_duration_since(self.born);
+        let whole = age.as_secs().checked_mul(1_000_000_000);
+        let nanos = whole.and_then(|whole| whole.checked_add(age.subsec_nanos().into()));
+        nanos.unwrap_or(u64::MAX)
+    }
+
+    /// The time at which the loop is so old, if it can be reckoned with.
+    pub(crate) fn at(&self, age: u64) -> Option<Instant> {
+        self.born.checked_add(Duration::from_nanos(age))
+    }
+
+    /// The descriptor that the kernel's events come from.
+    pub(crate) fn events_fd(&self) -> RawFd {
+        self.events_fd
     }
 
     /// Makes this thread the loop's, if it has none yet; panics if it has another.
@@ -78,16 +203,20 @@ impl Shared {
     }
 
     /// Takes the driver's half.
-    pub(crate) fn take_driver(&self) -> Option<Driver> {
-        self.resting
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
+    pub(crate) fn take_driver(&self) -> Option<Box<Driver>> {
+        lock(&self.resting).take()
     }
 
     /// Gives the driver's half back.
-    pub(crate) fn return_driver(&self, driver: Driver) {
-        *self.resting.lock().unwrap_or_else(PoisonError::into_inner) = Some(driver);
+    pub(crate) fn return_driver(&self, driver: Box<Driver>) {
+        *lock(&self.resting) = Some(driver);
+    }
+
+    /// Lends the timers of the driving thread to `f`, if nobody drives the loop.
+    pub(crate) fn with_resting<T>(&self, f: impl FnOnce(&mut Wheel) -> T) -> Option<T> {
+        let mut resting = lock(&self.resting);
+        let driver = resting.as_mut()?;
+        Some(f(&mut driver.rest.wheel))
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -108,36 +237,18 @@ impl Shared {
     #[cold]
     fn schedule_remote(&self, job: Job) {
         match self.remote.push(job) {
-            Ok(true) => self.interrupt(),
+            Ok(true) => self.signal.interrupt(),
             Ok(false) => {}
             Err(job) => drop(job),
         }
     }
 
-    /// Ends the loop's sleep, if it sleeps; called after something was left for it.
-    pub(crate) fn interrupt(&self) {
-        if self.sleep.take() {
-            // The only errors are those of a broken descriptor; the loop then wakes at its next
-            // timer, and there is nobody to tell.
-            let _ = self.interrupt.wake();
-        }
-    }
-
-    /// Like [`interrupt`](Self::interrupt), but free on the loop's own thread, which is awake.
+    /// Ends the loop's sleep, if it sleeps and this is not its own thread, where it is awake; called
+    /// after something was left for it.
     pub(crate) fn interrupt_from_elsewhere(&self) {
         if !here::drives(self.id) {
-            self.interrupt();
+            self.signal.interrupt();
         }
-    }
-
-    /// Step 1 of the loop's side.
-    pub(crate) fn announce_sleep(&self) {
-        self.sleep.announce();
-    }
-
-    /// Step 4 of the loop's side.
-    pub(crate) fn awake(&self) {
-        self.sleep.end();
     }
 
     /// Closes the loop; true for the first caller.
@@ -148,6 +259,7 @@ impl Shared {
         drop(self.remote.close());
         self.pool.close();
         self.registry.close();
+        self.signal.set_host(None);
         true
     }
 }

@@ -1,11 +1,8 @@
 //! The loop: turn after turn, until the main future is ready.
 
-use std::future::Future;
+use std::future::{Future, pending};
 use std::pin::{Pin, pin};
-use std::sync::Arc;
-use std::sync::PoisonError;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use kumi_core::context;
@@ -14,136 +11,168 @@ use kumi_core::util::wake_all;
 use crate::handle::Loop;
 use crate::here::{self, Drive};
 use crate::shared::{Driver, Shared};
+use crate::sleep::Waits;
 
-/// How many jobs a turn runs at most before it looks at timers and at the kernel.
+/// How many jobs run at most between two looks at the clock.
+pub const CLOCK_JOBS: usize = 64;
+
+/// How many jobs a turn runs at most before it looks at the kernel.
 ///
 /// A look at the kernel costs a system call, about as much as thirty jobs that only yield; so a turn
-/// goes on with what has become ready until this many have run.
-pub const TURN_JOBS: usize = 64;
+/// goes on with what has become ready until this many have run, or [`TURN_TIME`] is over.
+pub const TURN_JOBS: usize = 1024;
 
-/// Wakes the main future.
-#[derive(Debug)]
-struct Main {
-    shared: Arc<Shared>,
-    woken: AtomicBool,
-}
-
-impl Wake for Main {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        // SeqCst: a thread that leaves something for the loop; see `shared`.
-        if !self.woken.swap(true, Ordering::SeqCst) {
-            self.shared.interrupt_from_elsewhere();
-        }
-    }
-}
-
-impl Main {
-    /// Whether main was woken since the last call.
-    fn take_woken(&self) -> bool {
-        // The look is free; the swap, which is not, orders what the waker did before the poll.
-        self.woken.load(Ordering::Relaxed) && self.woken.swap(false, Ordering::SeqCst)
-    }
-}
+/// For how long a turn runs jobs before it looks at the kernel: 50 microseconds, which it may exceed
+/// by [`CLOCK_JOBS`] jobs.
+pub const TURN_TIME: Duration = Duration::from_micros(50);
 
 /// Gives the driver's half back, also when a panic leaves the loop.
 struct Return<'a> {
     shared: &'a Shared,
-    driver: Option<Driver>,
+    driver: Option<Box<Driver>>,
 }
 
 impl Drop for Return<'_> {
     fn drop(&mut self) {
         let driver = self.driver.take().expect("it is given back once");
         if self.shared.is_closed() {
-            driver.tasks.clear();
+            driver.rest.clear();
         } else {
             self.shared.return_driver(driver);
             if self.shared.is_closed() {
                 // Shut down between the look and the return, by a caller that found nothing.
                 if let Some(driver) = self.shared.take_driver() {
-                    driver.tasks.clear();
+                    driver.rest.clear();
                 }
             }
         }
     }
 }
 
-/// Drives the loop until `future` is ready.
-pub(crate) fn block_on<F: Future>(lp: &Loop, future: F) -> F::Output {
-    context::assert_may_block("block_on");
-    let shared = &lp.0;
+/// Takes the driver's half, to drive the loop on this thread.
+#[track_caller]
+fn take<'a>(shared: &'a Shared, what: &str) -> Return<'a> {
+    context::assert_may_block(what);
     assert!(
         here::driven() == 0,
-        "`block_on` inside an event loop that this thread already drives: use `.await` instead"
+        "`{what}` inside an event loop that this thread already drives: use `.await` instead"
     );
-    shared.own("block_on");
-    let driver = shared.take_driver();
-    let Some(driver) = driver else {
-        panic!("`block_on` on a loop that has been shut down")
+    shared.own(what);
+    let Some(driver) = shared.take_driver() else {
+        panic!("`{what}` on a loop that has been shut down")
     };
-    let mut back = Return {
+    shared.signal.sleep.end();
+    Return {
         shared,
         driver: Some(driver),
-    };
-    let driver = back.driver.as_mut().expect("it was just put there");
-    let drive = Drive::start(shared.id, &mut driver.tasks);
-    let main = Arc::new(Main {
-        shared: Arc::clone(shared),
-        woken: AtomicBool::new(true),
-    });
-    let waker = Waker::from(Arc::clone(&main));
-    let mut turn = Turn {
-        shared,
-        main: &main,
-        drive: &drive,
-        cleared: false,
-    };
+    }
+}
+
+/// Drives the loop until `future` is ready.
+#[track_caller]
+pub(crate) fn block_on<F: Future>(lp: &Loop, future: F) -> F::Output {
+    let shared = &*lp.0;
+    let mut back = take(shared, "block_on");
+    let mut turn = Turn::start(&mut back);
+    shared.signal.set_main();
+    let mut cx = Context::from_waker(&shared.main);
     let mut future = pin!(context::within(lp.clone(), future));
     loop {
-        if let Poll::Ready(value) = turn.jobs(future.as_mut(), &mut Context::from_waker(&waker)) {
+        if let Poll::Ready(value) = turn.jobs(future.as_mut(), &mut cx) {
             return value;
         }
-        turn.kernel(&mut driver.poll, &mut driver.events);
+        turn.kernel(None);
+    }
+}
+
+/// What a [turn](Loop::run_once) leaves behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use = "it says when the next turn is due"]
+pub struct TurnEnd {
+    /// Something is ready: the next turn is due at once.
+    pub ready: bool,
+    /// When the next timer is due, if nothing is ready; the loop may also say a time a little earlier.
+    pub next: Option<Instant>,
+}
+
+/// One turn: waits for the kernel, for `timeout` at most and not if anything is ready; runs what is.
+#[track_caller]
+pub(crate) fn once(lp: &Loop, timeout: Option<Duration>) -> TurnEnd {
+    let shared = &*lp.0;
+    let mut back = take(shared, "run_once");
+    let mut turn = Turn::start(&mut back);
+    turn.adopt();
+    turn.kernel(timeout);
+    // A turn has no main future; one of an earlier drive may have been woken late.
+    let _ = shared.signal.take_main();
+    let mut nothing = pin!(pending::<()>());
+    let _ = turn.jobs(nothing.as_mut(), &mut Context::from_waker(Waker::noop()));
+    let next = turn.timers();
+    let ready = turn.drive.with(|here| here.ready() > 0);
+    // From here on, whoever leaves something calls the host.
+    shared.signal.sleep.announce(Waits::InHost);
+    let next = next.min(shared.far.next());
+    if ready || turn.is_left() || next == 0 {
+        shared.signal.sleep.end();
+        return TurnEnd {
+            ready: true,
+            next: None,
+        };
+    }
+    TurnEnd {
+        ready: false,
+        next: (next != u64::MAX).then(|| shared.at(next)).flatten(),
     }
 }
 
 /// The parts of one turn.
 struct Turn<'a> {
     shared: &'a Shared,
-    main: &'a Main,
-    drive: &'a Drive<'a>,
+    drive: Drive<'a>,
+    poll: &'a mut mio::Poll,
+    events: &'a mut mio::Events,
+    due: &'a mut Vec<(u64, Waker)>,
     /// The loop was shut down while it was driven, and its tasks were dropped.
     cleared: bool,
 }
 
-impl Turn<'_> {
+impl<'a> Turn<'a> {
+    fn start(back: &'a mut Return<'_>) -> Self {
+        let driver = &mut **back.driver.as_mut().expect("it was just put there");
+        Self {
+            shared: back.shared,
+            drive: Drive::start(back.shared.id, &mut driver.rest),
+            poll: &mut driver.poll,
+            events: &mut driver.events,
+            due: &mut driver.due,
+            cleared: false,
+        }
+    }
+
     /// Polls main if it was woken, and runs what is ready.
+    #[inline]
     fn jobs<F: Future>(
         &mut self,
         mut future: Pin<&mut F>,
         cx: &mut Context<'_>,
     ) -> Poll<F::Output> {
-        let mut ran = 0;
+        let (mut ran, mut clock) = (0, CLOCK_JOBS);
+        let mut until = None;
         loop {
             if self.shared.is_closed() && !self.cleared {
                 self.cleared = true;
                 self.drive.with(here::Here::take).clear();
             }
-            if self.main.take_woken() {
+            if self.shared.signal.take_main() {
                 ran += 1;
                 if let Poll::Ready(value) = future.as_mut().poll(cx) {
                     return Poll::Ready(value);
                 }
             }
-            let remote = self.shared.remote.take_all();
+            self.adopt();
             let batch = self.drive.with(|here| {
-                here.push_all(&remote);
                 // What becomes ready meanwhile waits for the next batch.
-                let batch = here.ready().min(TURN_JOBS);
+                let batch = here.ready().min(CLOCK_JOBS);
                 for _ in 0..batch {
                     here.run_one();
                 }
@@ -153,66 +182,96 @@ impl Turn<'_> {
             if batch == 0 || ran >= TURN_JOBS {
                 return Poll::Pending;
             }
+            if ran >= clock {
+                let now = Instant::now();
+                if now >= *until.get_or_insert_with(|| now + TURN_TIME) {
+                    return Poll::Pending;
+                }
+                clock = ran + CLOCK_JOBS;
+            }
+        }
+    }
+
+    /// Takes in what other threads have queued.
+    fn adopt(&self) {
+        if !self.shared.remote.is_empty() {
+            let remote = self.shared.remote.take_all();
+            self.drive.with(|here| here.push_all(&remote));
         }
     }
 
     /// Fires due timers, then looks at the kernel; sleeps there if nothing is ready.
-    fn kernel(&mut self, poll: &mut mio::Poll, events: &mut mio::Events) {
+    fn kernel(&mut self, limit: Option<Duration>) {
         let next = self.timers();
         let idle = self.drive.with(|here| here.ready() == 0);
-        let timeout = if idle {
-            self.sleep_time(next)
-        } else {
-            Some(Duration::ZERO)
+        let timeout = match idle {
+            true => self.sleep_time(next, limit),
+            false => Some(Duration::ZERO),
         };
-        let polled = poll.poll(events, timeout);
-        self.shared.awake();
+        let polled = self.poll.poll(self.events, timeout);
+        self.shared.signal.sleep.end();
         match polled {
-            Ok(()) => self.shared.registry.dispatch(events),
+            Ok(()) => self.shared.registry.dispatch(self.events),
             // A signal handler ran: go on.
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
             Err(error) => panic!("the kernel refuses to wait for events: {error}"),
         }
-        self.timers();
+        if timeout != Some(Duration::ZERO) {
+            self.timers();
+        }
     }
 
-    /// Fires the timers that are due, in their order; returns when the next one is.
-    fn timers(&self) -> Option<Instant> {
-        loop {
-            let mut timers = self
-                .shared
-                .timers
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            let next = timers.next()?;
-            if next > Instant::now() {
-                return Some(next);
-            }
-            let due = timers.take_due(Instant::now());
-            drop(timers);
-            // Wakers are foreign code: not under the lock.
-            wake_all(due);
+    /// Fires the timers that are due, in their order; returns when the next one of this thread's wheel
+    /// is, `u64::MAX` for never.
+    fn timers(&mut self) -> u64 {
+        let far = self.shared.far.next();
+        let armed = self.drive.with(|here| here.with_wheel(|wheel| wheel.len()));
+        if armed == 0 && far == u64::MAX {
+            return u64::MAX;
         }
+        let age = self.shared.since(Instant::now());
+        let mut gone = Vec::new();
+        let next = self.drive.with(|here| {
+            here.with_wheel(|wheel| {
+                wheel.expire(age, self.due);
+                if far <= age {
+                    self.shared.far.look(age, wheel, self.due, &mut gone);
+                }
+                wheel.next()
+            })
+        });
+        // Wakers are foreign code: not while the wheel is borrowed.
+        drop(gone);
+        if !self.due.is_empty() {
+            wake_all(self.due.drain(..).map(|(_, waker)| waker));
+        }
+        next.unwrap_or(u64::MAX)
     }
 
     /// Announces that the loop sleeps, and looks a last time whether it may; see `shared`.
-    fn sleep_time(&self, next: Option<Instant>) -> Option<Duration> {
-        self.shared.announce_sleep();
-        let left = !self.shared.remote.is_empty()
-            || self.main.woken.load(Ordering::SeqCst)
-            || self.shared.is_closed() && !self.cleared;
-        if left {
+    fn sleep_time(&self, next: u64, limit: Option<Duration>) -> Option<Duration> {
+        if limit == Some(Duration::ZERO) {
+            return limit;
+        }
+        self.shared.signal.sleep.announce(Waits::InKernel);
+        let next = next.min(self.shared.far.next());
+        if self.is_left() || next == 0 {
             return Some(Duration::ZERO);
         }
-        // Another thread may have armed an earlier timer since.
-        let timers = self
-            .shared
-            .timers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let next = timers.next().or(next)?;
-        drop(timers);
+        if next == u64::MAX {
+            return limit;
+        }
+        let wait = next.saturating_sub(self.shared.since(Instant::now()));
         // `mio` rounds up to its grain, so that the loop never wakes just before the timer.
-        Some(next.saturating_duration_since(Instant::now()))
+        let wait = Duration::from_nanos(wait);
+        Some(limit.map_or(wait, |limit| limit.min(wait)))
+    }
+
+    /// Whether another thread has left something since the last look, timers apart; the loop has
+    /// announced that it sleeps.
+    fn is_left(&self) -> bool {
+        !self.shared.remote.is_empty()
+            || self.shared.signal.is_main_woken()
+            || self.shared.is_closed() && !self.cleared
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kumi_loop::model::Sleep;
+use kumi_loop::model::{Sleep, Waits};
 use loom::sync::Notify;
 use loom::sync::atomic::{AtomicUsize, Ordering};
 use loom::thread;
@@ -31,7 +31,7 @@ impl Loop {
     fn leave(&self) {
         // Relaxed: that it is seen in time is up to the protocol.
         self.left.fetch_add(1, Ordering::Relaxed);
-        if self.sleep.take() {
+        if self.sleep.take() == Some(Waits::InKernel) {
             self.interrupts.fetch_add(1, Ordering::Relaxed);
             self.interrupt.notify();
         }
@@ -40,7 +40,7 @@ impl Loop {
     /// Turns until `all` things were left.
     fn run_until(&self, all: usize) {
         while self.left.load(Ordering::Relaxed) < all {
-            self.sleep.announce();
+            self.sleep.announce(Waits::InKernel);
             // One that sleeps although all is there already sleeps for ever.
             if self.left.load(Ordering::Relaxed) < all {
                 self.interrupt.wait();
@@ -83,7 +83,7 @@ fn two_threads_beside_a_loop_that_falls_asleep() {
 fn a_burst_into_one_sleep() {
     check_three(|| {
         let lp = Loop::new();
-        lp.sleep.announce();
+        lp.sleep.announce(Waits::InKernel);
         let threads = [(); 2].map(|()| {
             let other = Arc::clone(&lp);
             thread::spawn(move || other.leave())

@@ -1,5 +1,8 @@
 //! What is special about the own loop: its one thread, its turn, its end.
 
+mod guest;
+mod timers;
+
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
