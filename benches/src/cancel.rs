@@ -16,15 +16,58 @@ use kumi_loop::Loop;
 use kumi_smol::Smol;
 use kumi_tokio::Tokio;
 
-use crate::competitors::{
-    TOKIO, TOKIO_2, competitor, expected, tokio_current_thread, tokio_workers,
-};
-use crate::measure::Competitor;
+use crate::competitors::{competitor, expected, tokio_current_thread, tokio_workers};
+use crate::host::{TOKIO, TOKIO_2};
+use crate::measure::{BestOf, Clock, Competitor, Mark};
+use crate::spawn::marked;
+use crate::{Plan, Scenario};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
+/// Timeouts that are never reached.
+pub(crate) fn limits() -> Vec<Plan> {
+    let all = [
+        ("timeout.ready", 0),
+        ("timeout.yield1", 1),
+        ("timeout.yield10", 10),
+    ];
+    let plan = |(name, yields): (&str, usize)| {
+        Plan::later(name.to_owned(), 1_000, move || {
+            let mark = Mark {
+                at_most: 0.8,
+                best_of: BestOf::These(&[TOKIO]),
+            };
+            // Ten are for the cost of a poll, which has no mark.
+            let marks = if yields < 10 { vec![mark] } else { Vec::new() };
+            Ok(marked(timeouts(1_000, yields)?, marks))
+        })
+    };
+    all.into_iter().map(plan).collect()
+}
+
+/// All other scenarios; small ones if nothing is to be measured.
+pub(crate) fn scenarios(smoke: bool) -> io::Result<Vec<Scenario>> {
+    let scenario = |name: &str, units, competitors| Scenario {
+        name: name.to_owned(),
+        units,
+        competitors,
+    };
+    let mut all = vec![scenario("poll through a scope", 10_000, polls(10_000))];
+    for (name, children) in [("group 1 000", 1_000), ("group 10", 10)] {
+        all.push(scenario(name, children, groups(children)?));
+    }
+    for (name, children) in [
+        ("cancel a group of 1 000", 1_000),
+        ("cancel a group of 100 000", 100_000),
+    ] {
+        let children = if smoke { 10 } else { children };
+        all.push(scenario(name, children, cancelled_groups(children)?));
+    }
+    Ok(all)
+}
+
 /// A limit around a future that yields so many times.
-pub(crate) fn timeouts(count: usize, yields: usize) -> io::Result<Vec<Competitor>> {
+fn timeouts(count: usize, yields: usize) -> io::Result<Vec<Competitor>> {
     let tokio = tokio_current_thread()?;
     let native = move || {
         let task = async move {
@@ -36,7 +79,7 @@ pub(crate) fn timeouts(count: usize, yields: usize) -> io::Result<Vec<Competitor
         let joined = tokio.block_on(async { tokio::spawn(task).await });
         joined.expect("the task ends well");
     };
-    Ok(vec![
+    let mut all = vec![
         competitor(TOKIO, TOKIO, native),
         competitor(
             "kumi on tokio, current thread",
@@ -55,7 +98,9 @@ pub(crate) fn timeouts(count: usize, yields: usize) -> io::Result<Vec<Competitor
             TOKIO,
             kumi_timeouts(Smol::current_thread(), count, move || kumi_yields(yields)),
         ),
-    ])
+    ];
+    all.iter_mut().for_each(|one| one.clock = Clock::Thread);
+    Ok(all)
 }
 
 async fn tokio_yields(yields: usize) {
@@ -88,7 +133,7 @@ fn kumi_timeouts<R: Runtime, F: Future + Send>(
 }
 
 /// One future that is pending, polled so many times: bare, and through scopes.
-pub(crate) fn polls(count: usize) -> Vec<Competitor> {
+fn polls(count: usize) -> Vec<Competitor> {
     const BARE: &str = "bare";
     let bare = move || poll_often(pin!(poll_fn(pending)), count);
     let scope = move || poll_often(pin!(CancelScope::new().run(poll_fn(pending))), count);
@@ -117,7 +162,7 @@ fn poll_often<F: Future>(mut future: Pin<&mut F>, count: usize) {
 }
 
 /// N children that yield once, in a group; their numbers added up.
-pub(crate) fn groups(children: usize) -> io::Result<Vec<Competitor>> {
+fn groups(children: usize) -> io::Result<Vec<Competitor>> {
     Ok(vec![
         competitor(TOKIO, TOKIO, join_set(tokio_current_thread()?, children)),
         competitor(
@@ -187,7 +232,7 @@ fn kumi_group<R: Runtime>(runtime: Owned<R>, children: usize) -> impl FnMut() + 
 }
 
 /// N children that are parked, cancelled together and waited for. Spawning them is part of it.
-pub(crate) fn cancelled_groups(children: usize) -> io::Result<Vec<Competitor>> {
+fn cancelled_groups(children: usize) -> io::Result<Vec<Competitor>> {
     Ok(vec![
         competitor(TOKIO, TOKIO, aborted_set(tokio_current_thread()?, children)),
         competitor(

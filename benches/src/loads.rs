@@ -171,18 +171,22 @@ pub(crate) struct Burst {
 
 impl Burst {
     pub(crate) fn new(size: usize) -> Self {
-        // A fixed shuffle.
-        let mut order: Vec<_> = (0..size).collect();
-        let mut state = 0x2545_f491_4f6c_dd1d_u64;
-        for last in (1..size).rev() {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            order.swap(last, (state % (last as u64 + 1)) as usize);
-        }
-        let order = order.into();
+        let order = shuffled(size).into();
         Self { order }
     }
+}
+
+/// The numbers below `size` in a shuffled order, always the same.
+pub(crate) fn shuffled(size: usize) -> Vec<usize> {
+    let mut order: Vec<_> = (0..size).collect();
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    for last in (1..size).rev() {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        order.swap(last, (state % (last as u64 + 1)) as usize);
+    }
+    order
 }
 
 impl Load for Burst {
@@ -287,7 +291,7 @@ impl Cross {
 
 /// The next batch. Looks for it for a while before it sleeps, so that nobody has to wake this thread in the
 /// middle of a measurement; none if there will be no more.
-fn next<T>(batches: &mpsc::Receiver<T>) -> Option<T> {
+pub(crate) fn next<T>(batches: &mpsc::Receiver<T>) -> Option<T> {
     for _ in 0..100_000 {
         match batches.try_recv() {
             Ok(batch) => return Some(batch),

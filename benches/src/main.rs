@@ -5,29 +5,43 @@
     reason = "the table is the purpose of the program"
 )]
 
+mod block_on;
+mod blocking;
 mod cancel;
 mod channel;
 mod combine;
 mod competitors;
 mod completed;
+mod echo;
+mod host;
 mod loads;
 mod measure;
+mod spawn;
 mod spawned;
+mod timers;
+mod wake;
+
+use std::io;
+use std::time::Duration;
 
 use clap::Parser;
-use measure::{Competitor, Settings};
+use measure::{Competitor, Settings, Verdict};
 
 /// Compares the backends of Kumi with the native API of the same runtime.
 #[derive(Debug, Parser)]
 struct Args {
-    /// Only the scenarios whose name contains this; with `^` in front, those that begin with it.
+    /// Only the scenarios whose name contains this; with `^` in front, those that begin with it; with `=`,
+    /// the one that is called so.
     filter: Option<String>,
-    /// Only this competitor, by its whole name: for a profiler.
+    /// Only this competitor, by its whole name, with one run per round: for a profiler.
     #[arg(long)]
     only: Option<String>,
     /// How many rounds.
     #[arg(long, default_value_t = 41)]
     rounds: usize,
+    /// Only the scenarios of the own loop, which have the marks.
+    #[arg(long)]
+    marks: bool,
     /// One short round: does everything run?
     #[arg(long)]
     smoke: bool,
@@ -40,79 +54,62 @@ struct Scenario {
     competitors: Vec<Competitor>,
 }
 
-fn main() -> std::io::Result<()> {
+/// A scenario that is set up only if it is wanted: some hold threads and descriptors.
+struct Plan {
+    name: String,
+    make: Box<dyn FnOnce() -> io::Result<Scenario>>,
+}
+
+impl Plan {
+    fn later(
+        name: String,
+        units: usize,
+        make: impl FnOnce() -> io::Result<Vec<Competitor>> + 'static,
+    ) -> Self {
+        let title = name.clone();
+        let scenario = move || {
+            Ok(Scenario {
+                name: title,
+                units,
+                competitors: make()?,
+            })
+        };
+        Self {
+            name,
+            make: Box::new(scenario),
+        }
+    }
+}
+
+impl From<Scenario> for Plan {
+    fn from(scenario: Scenario) -> Self {
+        Self {
+            name: scenario.name.clone(),
+            make: Box::new(|| Ok(scenario)),
+        }
+    }
+}
+
+fn main() -> io::Result<()> {
     let args = Args::parse();
     let settings = Settings {
         rounds: if args.smoke { 1 } else { args.rounds.max(3) },
-        at_least: std::time::Duration::from_micros(if args.smoke { 0 } else { 1_000 }),
+        // A profiler is shown the same number of runs each time.
+        at_least: match args.smoke || args.only.is_some() {
+            true => Duration::ZERO,
+            false => Duration::from_millis(1),
+        },
     };
-    let sizes = [("spawn 1 000", 1_000), ("spawn 10", 10)];
-    let mut scenarios = Vec::new();
-    for (name, tasks) in sizes {
-        let competitors = competitors::spawn(tasks)?;
-        scenarios.push(Scenario {
-            name: name.to_owned(),
-            units: tasks,
-            competitors,
-        });
+    let mut plans = of_the_loop(args.smoke);
+    if !args.marks {
+        plans.extend(others(args.smoke)?);
     }
-    for (name, tasks, yields) in [
-        ("yield, 1 task", 1, 10_000),
-        ("yield, 100 tasks", 100, 1_000),
-    ] {
-        let yields = if args.smoke { 10 } else { yields };
-        let competitors = competitors::yields(tasks, yields)?;
-        scenarios.push(Scenario {
-            name: name.to_owned(),
-            units: tasks * yields,
-            competitors,
-        });
-    }
-    for (name, count, yields) in [
-        ("timeout, ready", 1_000, 0),
-        ("timeout, yields once", 1_000, 1),
-        ("timeout, yields ten times", 1_000, 10),
-    ] {
-        scenarios.push(Scenario {
-            name: name.to_owned(),
-            units: count,
-            competitors: cancel::timeouts(count, yields)?,
-        });
-    }
-    scenarios.push(Scenario {
-        name: "poll through a scope".to_owned(),
-        units: 10_000,
-        competitors: cancel::polls(10_000),
-    });
-    for (name, children) in [("group 1 000", 1_000), ("group 10", 10)] {
-        scenarios.push(Scenario {
-            name: name.to_owned(),
-            units: children,
-            competitors: cancel::groups(children)?,
-        });
-    }
-    for (name, children) in [("spawned gather 1 000", 1_000), ("spawned gather 10", 10)] {
-        scenarios.push(Scenario {
-            name: name.to_owned(),
-            units: children,
-            competitors: spawned::gathers(children)?,
-        });
-    }
-    for (name, children) in [
-        ("cancel a group of 1 000", 1_000),
-        ("cancel a group of 100 000", 100_000),
-    ] {
-        let children = if args.smoke { 10 } else { children };
-        scenarios.push(Scenario {
-            name: name.to_owned(),
-            units: children,
-            competitors: cancel::cancelled_groups(children)?,
-        });
-    }
-    scenarios.extend(combine::scenarios(args.smoke));
-    scenarios.extend(completed::scenarios(args.smoke));
-    scenarios.extend(channel::scenarios(args.smoke)?);
-    for scenario in &mut scenarios {
+    let mut verdicts = Vec::new();
+    for plan in plans {
+        if !args.filter.as_deref().is_none_or(|it| fits(it, &plan.name)) {
+            continue;
+        }
+        let mut scenario = (plan.make)()?;
         if let Some(only) = &args.only {
             scenario.competitors.retain(|who| who.name == only);
             scenario
@@ -120,15 +117,55 @@ fn main() -> std::io::Result<()> {
                 .iter_mut()
                 .for_each(|who| who.base = who.name);
         }
-        let fits = |filter: &str| match filter.strip_prefix('^') {
-            Some(beginning) => scenario.name.starts_with(beginning),
-            None => scenario.name.contains(filter),
-        };
-        if !args.filter.as_deref().is_none_or(fits) {
-            continue;
-        }
         println!("\n{} ({} rounds)", scenario.name, settings.rounds);
-        measure::run(&settings, scenario.units, &mut scenario.competitors);
+        verdicts.extend(measure::run(
+            &settings,
+            &scenario.name,
+            scenario.units,
+            &mut scenario.competitors,
+        ));
+    }
+    if !args.smoke && !verdicts.is_empty() {
+        Verdict::print(&verdicts);
+        if cfg!(not(all(feature = "peers", target_os = "linux"))) {
+            println!("without monoio, glommio and compio: they need Linux and the feature `peers`");
+        }
     }
     Ok(())
+}
+
+fn fits(filter: &str, name: &str) -> bool {
+    match (filter.strip_prefix('^'), filter.strip_prefix('=')) {
+        (Some(beginning), _) => name.starts_with(beginning),
+        (_, Some(all)) => name == all,
+        _ => name.contains(filter),
+    }
+}
+
+/// The scenarios of the own loop; small ones if nothing is to be measured.
+fn of_the_loop(smoke: bool) -> Vec<Plan> {
+    let mut all = spawn::scenarios(smoke);
+    all.extend(wake::scenarios(smoke));
+    all.extend(timers::scenarios(smoke));
+    all.extend(cancel::limits());
+    all.extend(block_on::scenarios(smoke));
+    all.extend(blocking::scenarios(smoke));
+    all.extend(echo::scenarios(smoke));
+    all
+}
+
+/// Those of tasks, combinators and channels.
+fn others(smoke: bool) -> io::Result<Vec<Plan>> {
+    let mut all = cancel::scenarios(smoke)?;
+    for (name, children) in [("spawned gather 1 000", 1_000), ("spawned gather 10", 10)] {
+        all.push(Scenario {
+            name: name.to_owned(),
+            units: children,
+            competitors: spawned::gathers(children)?,
+        });
+    }
+    all.extend(combine::scenarios(smoke));
+    all.extend(completed::scenarios(smoke));
+    all.extend(channel::scenarios(smoke)?);
+    Ok(all.into_iter().map(Plan::from).collect())
 }

@@ -10,9 +10,8 @@ use kumi_smol::Smol;
 use kumi_tokio::Tokio;
 
 use crate::cancel::join_set;
-use crate::competitors::{
-    SMOL, TOKIO, TOKIO_2, competitor, expected, smol_spawn, tokio_current_thread, tokio_workers,
-};
+use crate::competitors::{competitor, expected, smol_spawn, tokio_current_thread, tokio_workers};
+use crate::host::{SMOL, TOKIO, TOKIO_2};
 use crate::measure::Competitor;
 
 /// N tasks that yield once, gathered; their numbers added up.

@@ -98,19 +98,22 @@ pub(crate) fn alloc(ws: &Workspace) -> Result {
     Ok(())
 }
 
-/// The benches, with their own arguments.
+/// The benches, with their own arguments and with all peers.
 pub(crate) fn bench(ws: &Workspace, args: &[String]) -> Result {
-    run_benches(ws, args, "bench")
+    run_benches(ws, &["--features", "peers"], args, "bench")
 }
 
-/// Every bench once: not to measure, only to see that none of them is broken.
+/// Every bench once: not to measure, only to see that none of them is broken. Without the peers that take
+/// long to build: `clippy` sees whether they compile.
 pub(crate) fn bench_smoke(ws: &Workspace) -> Result {
-    run_benches(ws, &["--smoke".to_owned()], "bench-smoke")
+    run_benches(ws, &[], &["--smoke".to_owned()], "bench-smoke")
 }
 
-fn run_benches(ws: &Workspace, args: &[String], step: &str) -> Result {
+fn run_benches(ws: &Workspace, features: &[&str], args: &[String], step: &str) -> Result {
     ws.cargo("run")
-        .args(["--release", "--package", "kumi-benches", "--"])
+        .args(["--release", "--package", "kumi-benches"])
+        .args(features)
+        .args(["--"])
         .args(args)
         .run(step)
 }
