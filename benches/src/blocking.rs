@@ -14,7 +14,7 @@ pub(crate) fn scenarios(smoke: bool) -> Vec<Plan> {
         Plan::later("blocking.serial".to_owned(), serial, move || {
             competitors(serial, false)
         }),
-        Plan::later(format!("blocking.burst {burst}"), burst, move || {
+        Plan::later("blocking.burst 1000".to_owned(), burst, move || {
             competitors(burst, true)
         }),
     ]

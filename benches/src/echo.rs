@@ -16,13 +16,13 @@ const BYTES: usize = 64;
 pub(crate) fn scenarios(smoke: bool) -> Vec<Plan> {
     let mut all = Vec::new();
     for (connections, requests) in [(1, 500), (100, 20), (1_000, 10)] {
+        let name = format!("tcp.echo {connections}");
         let (connections, requests) = if smoke {
             (connections.min(10), 2)
         } else {
             (connections, requests)
         };
         let make = move || competitors(connections, requests);
-        let name = format!("tcp.echo {connections}");
         all.push(Plan::later(name, connections * requests, make));
     }
     all

@@ -16,6 +16,7 @@ mod echo;
 mod host;
 mod loads;
 mod measure;
+mod python;
 mod spawn;
 mod spawned;
 mod timers;
@@ -31,7 +32,7 @@ use measure::{Competitor, Settings, Verdict};
 #[derive(Debug, Parser)]
 struct Args {
     /// Only the scenarios whose name contains this; with `^` in front, those that begin with it; with `=`,
-    /// the one that is called so.
+    /// the one that is called so; `python`, for the own loop beside asyncio and uvloop.
     filter: Option<String>,
     /// Only this competitor, by its whole name, with one run per round: for a profiler.
     #[arg(long)]
@@ -100,6 +101,13 @@ fn main() -> io::Result<()> {
             false => Duration::from_millis(1),
         },
     };
+    if args.filter.as_deref().is_none_or(|it| it == "python") && !args.marks {
+        let few = Settings {
+            rounds: settings.rounds.min(11),
+            ..settings
+        };
+        python::run(&few, args.smoke, of_the_loop(args.smoke))?;
+    }
     let mut plans = of_the_loop(args.smoke);
     if !args.marks {
         plans.extend(others(args.smoke)?);

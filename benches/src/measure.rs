@@ -198,6 +198,13 @@ pub(crate) fn run(
     judge(scenario, competitors, &times)
 }
 
+/// The median of one alone, without a table.
+pub(crate) fn alone(settings: &Settings, units: usize, competitor: &mut Competitor) -> f64 {
+    (competitor.run)(&mut Watch::new(competitor.clock));
+    let times = (0..settings.rounds).map(|_| once(settings.at_least, units, competitor));
+    quantile(times.collect(), 0.5)
+}
+
 fn judge(scenario: &str, competitors: &[Competitor], times: &[Vec<f64>]) -> Vec<Verdict> {
     let mut verdicts = Vec::new();
     for (who, competitor) in competitors.iter().enumerate() {

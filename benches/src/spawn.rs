@@ -1,6 +1,5 @@
 //! Who takes part where tasks are spawned and joined, and where they yield.
 
-use std::future::Future;
 use std::io;
 
 use crate::Plan;
@@ -13,13 +12,14 @@ pub(crate) fn scenarios(smoke: bool) -> Vec<Plan> {
     let mut all = Vec::new();
     for (name, yields) in [("spawn.ready", 0), ("spawn.yield1", 1)] {
         for tasks in [10, 1_000, 100_000] {
-            let tasks = if smoke { tasks.min(10) } else { tasks };
+            let name = format!("{name} {tasks}");
+            let tasks = if smoke { 10 } else { tasks };
             let make = move || many(tasks, yields);
-            all.push(Plan::later(format!("{name} {tasks}"), tasks, make));
+            all.push(Plan::later(name, tasks, make));
         }
     }
     let tasks = if smoke { 10 } else { 1_000 };
-    let name = format!("spawn.serial {tasks}");
+    let name = "spawn.serial 1000".to_owned();
     all.push(Plan::later(name, tasks, move || serial(tasks)));
     for (name, tasks, yields) in [("yield 1 task", 1, 10_000), ("yield 100 tasks", 100, 1_000)] {
         let yields = if smoke { 10 } else { yields };
@@ -84,13 +84,11 @@ fn joined<H: Host>(mut host: H, tasks: usize, yields: usize) -> Competitor {
     })
 }
 
-fn child<H: Host>(number: usize, yields: usize) -> impl Future<Output = usize> + Send + 'static {
-    async move {
-        for _ in 0..yields {
-            H::yield_now().await;
-        }
-        number
+async fn child<H: Host>(number: usize, yields: usize) -> usize {
+    for _ in 0..yields {
+        H::yield_now().await;
     }
+    number
 }
 
 /// One task after the other: spawned and joined.

@@ -34,9 +34,10 @@ pub(crate) fn scenarios(smoke: bool) -> Vec<Plan> {
         ("timers.fire", Part::Fire, 0.6),
     ] {
         for timers in [1_000, 10_000, 100_000] {
+            let name = format!("{name} {timers}");
             let timers = if smoke { 10 } else { timers };
             let make = move || competitors(timers, part, at_most);
-            all.push(Plan::later(format!("{name} {timers}"), timers, make));
+            all.push(Plan::later(name, timers, make));
         }
     }
     all

@@ -22,7 +22,7 @@ pub(crate) fn scenarios(smoke: bool) -> Vec<Plan> {
             each_host!(host => all.extend(one(host, times)));
             Ok(marked(all, marks()))
         }),
-        Plan::later(format!("wake.burst {burst}"), bursts * burst, move || {
+        Plan::later("wake.burst 1000".to_owned(), bursts * burst, move || {
             let mut all = Vec::new();
             each_host!(host => all.extend(in_bursts(host, bursts, burst)));
             Ok(marked(all, marks()))

@@ -60,6 +60,31 @@ fn recycled_tasks_on_the_own_loop_do_not_allocate() {
     assert!(count <= RUN, "{count} allocations for {TASKS} tasks");
 }
 
+/// What a parked task takes beside its future: its cell, and its place in the list of live tasks.
+#[test]
+fn a_parked_task_on_the_own_loop_takes_few_bytes_beside_its_future() {
+    /// Too large to be recycled, so that all memory is fresh.
+    struct Parked([u8; 1024]);
+    impl Future for Parked {
+        type Output = ();
+        fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+            assert_eq!(self.0[0], 7);
+            Poll::Pending
+        }
+    }
+    const PARKED: usize = 1_024;
+    let loops = kumi_loop::Loop::new().expect("the loop starts");
+    let mut tasks = Vec::with_capacity(PARKED);
+    let info = measure(|| {
+        loops.block_on(async {
+            tasks.extend((0..PARKED).map(|_| loops.spawn(Parked([7; 1024]))));
+            yield_now().await;
+        });
+    });
+    let bytes = info.bytes_current / PARKED as i64 - size_of::<Parked>() as i64;
+    assert!(bytes <= 160, "{bytes} bytes per task");
+}
+
 #[test]
 fn a_task_on_tokio_allocates_at_most_once_more_than_a_native_one() {
     let runtime = tokio::runtime::Builder::new_current_thread()

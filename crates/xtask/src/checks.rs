@@ -6,6 +6,9 @@ use crate::workspace::Workspace;
 /// The package whose users choose a backend by feature.
 pub(crate) const FACADE: &str = "kumi";
 
+/// The package that measures, and counts allocations.
+const BENCHES: &str = "kumi-benches";
+
 /// `cargo fmt`, as a check or (with `fix`) for real.
 pub(crate) fn fmt(ws: &Workspace, fix: bool) -> Result {
     let check: &[&str] = if fix { &[] } else { &["--check"] };
@@ -54,9 +57,10 @@ pub(crate) fn doc(ws: &Workspace) -> Result {
 /// What only holds because of a debug assertion, or only while nothing is inlined, shows in the
 /// second run; so does task memory that is recycled, which debug builds do not do. Of the backends
 /// only the default one is run twice: optimising the suite for each would take longer than all else.
+/// The benches have no test here, and their peers take long to build.
 pub(crate) fn test(ws: &Workspace) -> Result {
     ws.cargo("test")
-        .args(["--workspace", "--all-features"])
+        .args(["--workspace", "--exclude", BENCHES, "--all-features"])
         .run("test")?;
     let mut optimised = ws.cargo("test").args(["--profile", "testrelease"]);
     for package in ["kumi-core", FACADE, "kumi-loop"] {
@@ -90,9 +94,15 @@ pub(crate) fn conformance(ws: &Workspace, names: &[String]) -> Result {
 /// because that is the code whose cost is promised.
 pub(crate) fn alloc(ws: &Workspace) -> Result {
     for package in ws.with_test("alloc")? {
+        // The peers of the benches allocate what they like.
+        let features: &[&str] = match package.name.as_str() {
+            BENCHES => &[],
+            _ => &["--all-features"],
+        };
         ws.cargo("test")
             .args(["--package", &package.name, "--release", "--test", "alloc"])
-            .args(["--all-features", "--", "--test-threads=1"])
+            .args(features)
+            .args(["--", "--test-threads=1"])
             .run(&format!("alloc ({})", package.name))?;
     }
     Ok(())
@@ -111,7 +121,7 @@ pub(crate) fn bench_smoke(ws: &Workspace) -> Result {
 
 fn run_benches(ws: &Workspace, features: &[&str], args: &[String], step: &str) -> Result {
     ws.cargo("run")
-        .args(["--release", "--package", "kumi-benches"])
+        .args(["--release", "--package", BENCHES])
         .args(features)
         .args(["--"])
         .args(args)
