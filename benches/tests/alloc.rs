@@ -17,7 +17,7 @@ use kumi_core::channel::bounded;
 use kumi_core::cleanup::finally;
 use kumi_core::combine::{as_completed, gather, race, timeout, try_gather, yield_now};
 use kumi_core::group::{TaskGroup, task_group};
-use kumi_core::runtime::{Owned, Runtime};
+use kumi_core::runtime::{Clock, Owned, Runtime, Sleep};
 use kumi_core::spawned::Combine;
 use kumi_core::task::SpawnExt;
 
@@ -82,7 +82,30 @@ fn a_parked_task_on_the_own_loop_takes_few_bytes_beside_its_future() {
         });
     });
     let bytes = info.bytes_current / PARKED as i64 - size_of::<Parked>() as i64;
-    assert!(bytes <= 160, "{bytes} bytes per task");
+    assert!(bytes <= 144, "{bytes} bytes per task");
+}
+
+/// The places of the timers themselves stay with the loop: once there were as many, there is room.
+#[test]
+fn a_timer_on_the_own_loop_does_not_allocate() {
+    let loops = kumi_loop::Loop::new().expect("the loop starts");
+    let mut sleeps: Vec<_> = (0..TASKS).map(|_| Box::pin(None)).collect();
+    let mut round = || {
+        loops.block_on(poll_fn(|cx| {
+            for (number, sleep) in (0..).zip(&mut sleeps) {
+                let far = loops.now() + Duration::from_secs(60 + number);
+                sleep.set(Some(loops.sleep_until(far)));
+                let mut sleep = sleep.as_mut().as_pin_mut().expect("it was put there");
+                assert!(sleep.as_mut().poll(cx).is_pending());
+                sleep.reset(far - Duration::from_secs(30));
+            }
+            sleeps.iter_mut().for_each(|sleep| sleep.set(None));
+            Poll::Ready(())
+        }));
+    };
+    round();
+    let count = measure(round).count_total;
+    assert!(count <= RUN, "{count} allocations for {TASKS} timers");
 }
 
 #[test]
