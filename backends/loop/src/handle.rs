@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use kumi_core::blocking;
 use kumi_core::runtime::{
     Ambient, BlockingJob, Clock, Io, Job, LocalJob, Owned, Runtime, Source, Spawn, SpawnBlocking,
     SpawnLocal, Task, Tasks,
@@ -18,9 +19,6 @@ use crate::io::{INTERRUPT, LoopIo};
 use crate::shared::{Driver, Shared};
 use crate::timers::LoopSleep;
 use crate::turn::{self, TurnEnd};
-
-/// How many blocking closures run at once, if the builder does not say.
-const MAX_THREADS: usize = 64;
 
 /// How many events one look at the kernel takes at most.
 const EVENTS: usize = 1024;
@@ -48,7 +46,8 @@ impl Loop {
     /// Makes a loop with settings.
     pub fn builder() -> Builder {
         Builder {
-            max_threads: MAX_THREADS,
+            blocking: blocking::Settings::new(),
+            blocking_wait: Duration::ZERO,
             age: Duration::ZERO,
         }
     }
@@ -125,7 +124,8 @@ impl fmt::Debug for Loop {
 #[derive(Debug, Clone)]
 #[must_use = "a builder does nothing until it builds"]
 pub struct Builder {
-    max_threads: usize,
+    blocking: blocking::Settings,
+    blocking_wait: Duration,
     /// How old the loop believes to be when it is made.
     age: Duration,
 }
@@ -136,12 +136,27 @@ impl Builder {
     /// # Panics
     ///
     /// If `threads` is zero.
+    #[track_caller]
     pub fn max_blocking_threads(mut self, threads: usize) -> Self {
-        assert!(
-            threads > 0,
-            "a pool of no threads would never run a closure"
-        );
-        self.max_threads = threads;
+        self.blocking = self.blocking.max_threads(threads);
+        self
+    }
+
+    /// Sets everything about the threads for blocking closures: how many, their name, their stacks, how
+    /// long they stay when there is nothing to do.
+    pub fn blocking(mut self, settings: blocking::Settings) -> Self {
+        self.blocking = settings;
+        self
+    }
+
+    /// Sets how long the shutdown waits for blocking closures that are running. Zero by default: it does not
+    /// wait. (asyncio's `shutdown_default_executor(timeout)`.)
+    ///
+    /// A run waits for them before, as for all its tasks, within its grace period.
+    /// What still runs after `limit` is [reported](kumi_core::report::Report::ThreadNotEnded) by name and
+    /// goes on. A shutdown while the loop is driven does not wait.
+    pub fn blocking_shutdown(mut self, limit: Duration) -> Self {
+        self.blocking_wait = limit;
         self
     }
 
@@ -171,7 +186,13 @@ impl Builder {
         };
         let now = Instant::now();
         let born = now.checked_sub(self.age).unwrap_or(now);
-        let shared = Shared::new(driver, interrupt, self.max_threads, born)?;
+        let shared = Shared::new(
+            driver,
+            interrupt,
+            self.blocking.build(),
+            self.blocking_wait,
+            born,
+        )?;
         Ok(Owned::new(Loop(Arc::new(shared))))
     }
 }
@@ -196,7 +217,7 @@ impl SpawnLocal for Loop {
 
 impl SpawnBlocking for Loop {
     fn spawn_blocking_job(&self, job: BlockingJob) {
-        self.0.pool.run(move || job.run());
+        self.0.pool.spawn(self, job);
     }
 
     fn blocking_tasks(&self) -> Option<&Tasks> {
@@ -254,7 +275,10 @@ impl Runtime for Loop {
         }
         match self.0.take_driver() {
             // Nobody drives it, so nobody else touches its tasks.
-            Some(driver) => driver.rest.clear(),
+            Some(driver) => {
+                driver.rest.clear();
+                self.0.wait_for_closures();
+            }
             // The driving thread finds out in this turn or, woken, in the next.
             None => self.0.signal.interrupt(),
         }

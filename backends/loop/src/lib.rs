@@ -20,8 +20,9 @@
 //! # Reading order
 //!
 //! `turn` (the loop itself), `here` (what belongs to the thread that drives it), `shared` (what other
-//! threads may touch), `sleep` (how they interrupt its sleep), `timers` and its wheel, `io`, `pool`,
-//! [`guest`] (a loop inside of another one).
+//! threads may touch), `sleep` (how they interrupt its sleep), `timers` and its wheel, `io`, [`guest`]
+//! (a loop inside of another one). The threads for blocking closures are core's
+//! [`BlockingPool`](kumi_core::blocking::BlockingPool).
 //!
 //! # What ends what
 //!
@@ -59,7 +60,6 @@ mod handle;
 mod here;
 mod io;
 mod loom;
-mod pool;
 mod shared;
 mod sleep;
 mod timers;

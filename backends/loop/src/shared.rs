@@ -12,11 +12,11 @@ use std::task::{Wake, Waker};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
+use kumi_core::blocking::BlockingPool;
 use kumi_core::runtime::{Job, SharedJobQueue, Tasks};
 
 use crate::here::{self, Resting};
 use crate::io::Registry;
-use crate::pool::Pool;
 use crate::sleep::{Sleep, Waits};
 use crate::timers::{Far, Wheel};
 
@@ -107,7 +107,9 @@ pub(crate) struct Shared {
     pub(crate) remote: SharedJobQueue,
     pub(crate) far: Far,
     pub(crate) registry: Registry,
-    pub(crate) pool: Pool,
+    pub(crate) pool: BlockingPool,
+    /// How long the shutdown waits for blocking closures that run.
+    blocking_wait: Duration,
     /// The blocking closures that have not ended.
     pub(crate) blocking: Tasks,
     pub(crate) signal: Arc<Signal>,
@@ -141,7 +143,8 @@ impl Shared {
     pub(crate) fn new(
         driver: Driver,
         interrupt: mio::Waker,
-        max_threads: usize,
+        pool: BlockingPool,
+        blocking_wait: Duration,
         born: Instant,
     ) -> std::io::Result<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
@@ -158,7 +161,8 @@ impl Shared {
             remote: SharedJobQueue::new(),
             far: Far::new(),
             registry: Registry::new(driver.poll.registry().try_clone()?),
-            pool: Pool::new(max_threads),
+            pool,
+            blocking_wait,
             blocking: Tasks::new(),
             main: Waker::from(Arc::clone(&signal)),
             signal,
@@ -248,6 +252,13 @@ impl Shared {
     pub(crate) fn interrupt_from_elsewhere(&self) {
         if !here::drives(self.id) {
             self.signal.interrupt();
+        }
+    }
+
+    /// What the shutdown does at its end, if the builder said so; called on a thread that may block.
+    pub(crate) fn wait_for_closures(&self) {
+        if !self.blocking_wait.is_zero() {
+            self.pool.close_within(self.blocking_wait);
         }
     }
 

@@ -193,6 +193,10 @@ impl SpawnBlocking for Sim {
     fn spawn_blocking_job(&self, job: BlockingJob) {
         self.shared.push_blocking(job);
     }
+
+    fn replaces_pools(&self) -> bool {
+        true
+    }
 }
 
 impl Clock for Sim {

@@ -309,6 +309,9 @@ macro_rules! suite {
                 the_handle_dropped_after_it_started if ParallelBlocking,
                 detached,
                 may_block_on_its_runtime if ConcurrentBlockOn,
+                on_a_pool_of_the_program,
+                on_a_pool_it_belongs_to_the_runtime,
+                on_a_pool_that_is_closed,
             }
             ambient {
                 inside_a_task,

@@ -8,6 +8,7 @@
 //! | run futures together, in place or as tasks | [`combine`], [`spawned`] |
 //! | hand values from task to task | [`channel`] |
 //! | use sockets on any runtime | [`net`] |
+//! | have a pool of threads that may block | [`blocking`] |
 //! | write an application | the crate `kumi`, which chooses a backend and adds ambient functions |
 //!
 //! # Example
@@ -39,6 +40,7 @@
 //! and `run`, each importing only from below.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod blocking;
 pub mod cancel;
 pub mod channel;
 pub mod cleanup;

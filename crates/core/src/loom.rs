@@ -139,6 +139,13 @@ thread_local! {
     static DEPTH: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 
+/// The handle of a thread.
+#[cfg(loom)]
+pub(crate) type ThreadHandle = loom::thread::JoinHandle<()>;
+/// The handle of a thread.
+#[cfg(not(loom))]
+pub(crate) type ThreadHandle = std::thread::JoinHandle<()>;
+
 /// A mutual exclusion lock that is never poisoned; see the module's docs.
 pub(crate) struct Mutex<T> {
     value: std::sync::Mutex<T>,
@@ -177,13 +184,95 @@ impl<T> Mutex<T> {
         #[cfg(loom)]
         let model = model.lock().unwrap_or_else(PoisonError::into_inner);
         let value = self.value.lock().unwrap_or_else(PoisonError::into_inner);
-        #[cfg(debug_assertions)]
-        count_lock(1);
         MutexGuard {
             value,
+            #[cfg(debug_assertions)]
+            _counted: Counted::new(),
             #[cfg(loom)]
-            _model: model,
+            lock: self,
+            #[cfg(loom)]
+            model,
         }
+    }
+}
+
+/// A place for threads to wait, under a [`Mutex`], until somebody says that something has changed.
+pub(crate) struct Condvar {
+    #[cfg(not(loom))]
+    inner: std::sync::Condvar,
+    #[cfg(loom)]
+    inner: loom::sync::Condvar,
+}
+
+impl Condvar {
+    /// Nobody waits here.
+    pub(crate) fn new() -> Self {
+        #[cfg(not(loom))]
+        let inner = std::sync::Condvar::new();
+        #[cfg(loom)]
+        let inner = loom::sync::Condvar::new();
+        Self { inner }
+    }
+
+    /// Waits while `condition` holds, but no longer than `limit`.
+    #[cfg(not(loom))]
+    pub(crate) fn wait_while<'a, T>(
+        &self,
+        guard: MutexGuard<'a, T>,
+        limit: std::time::Duration,
+        condition: impl FnMut(&mut T) -> bool,
+    ) -> MutexGuard<'a, T> {
+        // The lock stays counted: this thread does nothing meanwhile.
+        let waited = self
+            .inner
+            .wait_timeout_while(guard.value, limit, condition)
+            .unwrap_or_else(PoisonError::into_inner);
+        MutexGuard {
+            value: waited.0,
+            #[cfg(debug_assertions)]
+            _counted: guard._counted,
+        }
+    }
+
+    /// The same for models: the longest limit is none, every other is over at once.
+    #[cfg(loom)]
+    pub(crate) fn wait_while<'a, T>(
+        &self,
+        mut guard: MutexGuard<'a, T>,
+        limit: std::time::Duration,
+        mut condition: impl FnMut(&mut T) -> bool,
+    ) -> MutexGuard<'a, T> {
+        if limit < std::time::Duration::MAX {
+            let lock = guard.lock;
+            drop(guard);
+            return lock.lock();
+        }
+        while condition(&mut guard) {
+            let (lock, model) = (guard.lock, guard.model);
+            drop(guard.value);
+            let model = self
+                .inner
+                .wait(model)
+                .unwrap_or_else(PoisonError::into_inner);
+            guard = MutexGuard {
+                value: lock.value.lock().unwrap_or_else(PoisonError::into_inner),
+                #[cfg(debug_assertions)]
+                _counted: guard._counted,
+                lock,
+                model,
+            };
+        }
+        guard
+    }
+
+    /// Ends the wait of one thread.
+    pub(crate) fn notify_one(&self) {
+        self.inner.notify_one();
+    }
+
+    /// Ends the wait of all threads.
+    pub(crate) fn notify_all(&self) {
+        self.inner.notify_all();
     }
 }
 
@@ -215,8 +304,12 @@ impl<T> fmt::Debug for Mutex<T> {
 // The fields are dropped in their order: the value is free before another thread of a model runs.
 pub(crate) struct MutexGuard<'a, T> {
     value: std::sync::MutexGuard<'a, T>,
+    #[cfg(debug_assertions)]
+    _counted: Counted,
     #[cfg(loom)]
-    _model: loom::sync::MutexGuard<'a, ()>,
+    lock: &'a Mutex<T>,
+    #[cfg(loom)]
+    model: loom::sync::MutexGuard<'a, ()>,
 }
 
 impl<T> Deref for MutexGuard<'_, T> {
@@ -233,9 +326,21 @@ impl<T> DerefMut for MutexGuard<'_, T> {
     }
 }
 
-impl<T> Drop for MutexGuard<'_, T> {
+/// A lock that this thread holds.
+#[cfg(debug_assertions)]
+struct Counted(());
+
+#[cfg(debug_assertions)]
+impl Counted {
+    fn new() -> Self {
+        count_lock(1);
+        Self(())
+    }
+}
+
+#[cfg(debug_assertions)]
+impl Drop for Counted {
     fn drop(&mut self) {
-        #[cfg(debug_assertions)]
         count_lock(-1);
     }
 }

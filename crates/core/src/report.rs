@@ -129,6 +129,23 @@ pub enum Report {
         /// Who waits for what.
         tasks: TaskTree,
     },
+    /// The system gave no thread for blocking work. The work waits, and the thread is asked for again;
+    /// this is reported once until it was given.
+    ThreadNotStarted {
+        /// The name that the thread was to have.
+        thread: Arc<str>,
+        /// What the system said.
+        message: String,
+    },
+    /// A thread of a pool that was closed still runs its closure at the end of the time it had.
+    ThreadNotEnded {
+        /// The name of the thread.
+        thread: Arc<str>,
+        /// What it runs.
+        task: TaskInfo,
+        /// How long it was waited for.
+        limit: Duration,
+    },
     /// A future that is bound to its thread was given up on another thread.
     ///
     /// It is leaked: running its destructor there would be unsound.
@@ -213,6 +230,18 @@ impl fmt::Display for Report {
                 let tasks = tasks.to_string();
                 tasks.lines().try_for_each(|line| write!(f, "\n  {line}"))
             }
+            Self::ThreadNotStarted { thread, message } => write!(
+                f,
+                "the system gives no thread for blocking work (`{thread}`), which waits: {message}"
+            ),
+            Self::ThreadNotEnded {
+                thread,
+                task,
+                limit,
+            } => write!(
+                f,
+                "the thread `{thread}` of a closed pool still runs {task} after {limit:?}"
+            ),
             Self::LocalLeaked { task } => write!(
                 f,
                 "{task} is bound to its thread and was given up on another one; it is leaked"

@@ -1,6 +1,6 @@
 //! Loom models of what core's threads agree on through atomics and locks: the task cell, the queues of
 //! jobs, the table of live tasks, scopes, groups,
-//! combinators whose children are tasks, and channels.
+//! combinators whose children are tasks, channels, and pools of threads.
 //!
 //! Each test explores every interleaving (within its bound) of a few operations that race in a
 //! running program, and checks what must hold in all of them: nobody misses a wake, a future and an
@@ -10,6 +10,8 @@
 //! `loom/teeth.txt` lists, for every model, a fault that it must notice.
 #![cfg(loom)]
 
+#[path = "loom/blocking.rs"]
+mod blocking;
 #[path = "loom/cancel.rs"]
 mod cancel;
 #[path = "loom/channel.rs"]

@@ -10,6 +10,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use kumi_core::blocking::BlockingPool;
 use kumi_core::cleanup::{self, CleanUpOutput};
 use kumi_core::combine::{self, Timeout};
 use kumi_core::context;
@@ -121,6 +122,35 @@ where
     T: Send + 'static,
 {
     with_runtime!(runtime => TaskBuilder::new().spawn_blocking_on(&runtime, f))
+}
+
+/// Runs `f` on a thread of `pool`, in place of the runtime's own threads, and returns the handle of its task
+/// (asyncio's `run_in_executor`).
+///
+/// For closures that are not to be in the way of others: as many as the pool has threads run at once, and
+/// the rest waits in its queue. Otherwise as [`to_thread`].
+///
+/// # Panics
+///
+/// Outside of any runtime; the message names the fix.
+///
+/// # Examples
+///
+/// ```
+/// # #[cfg(feature = "sim")]
+/// kumi::run_on(kumi::BackendKind::Sim, async {
+///     let database = kumi::BlockingPool::settings().max_threads(10).name("database").build();
+///     let rows = kumi::run_in_executor(&database, || vec!["one", "two"]).await.unwrap();
+///     assert_eq!(rows, ["one", "two"]);
+/// });
+/// ```
+#[track_caller]
+pub fn run_in_executor<F, T>(pool: &BlockingPool, f: F) -> JoinHandle<T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    with_runtime!(runtime => TaskBuilder::new().run_in_executor(&runtime, pool, f))
 }
 
 /// Returns the present time of the runtime's clock, which is virtual in the simulator.

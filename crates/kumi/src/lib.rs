@@ -41,7 +41,7 @@
 //! | to | use |
 //! |---|---|
 //! | start a program | [`run`], [`#[kumi::main]`](macro@main), [`Runner`] |
-//! | start tasks | [`spawn`], [`spawn_named`], [`spawn_local`], [`to_thread`] |
+//! | start tasks | [`spawn`], [`spawn_named`], [`spawn_local`], [`to_thread`], [`run_in_executor`] |
 //! | wait for one, cancel it, let it go | [`JoinHandle`] |
 //! | wait for time | [`sleep`], [`sleep_until`], [`timeout`], [`timeout_at`], [`now`] |
 //! | give way | [`yield_now`], [`checkpoint`] |
@@ -88,6 +88,7 @@ pub mod sync;
 pub mod testing;
 
 pub use kumi_core as core;
+pub use kumi_core::blocking::BlockingPool;
 pub use kumi_core::cancel::{
     CancelHandle, CancelReason, CancelScope, Cancelled, cancel_requested, cancelled, checkpoint,
     effective_deadline, poll_checkpoint,
@@ -114,8 +115,9 @@ pub use kumi_core::task_local;
 pub use kumi_macros::{main, test};
 
 pub use ambient::{
-    Hosted, TaskGroup, bracket, enter, hosted, now, shield, sleep, sleep_until, spawn, spawn_local,
-    spawn_named, task_group, task_group_with, timeout, timeout_at, to_thread, try_shield,
+    Hosted, TaskGroup, bracket, enter, hosted, now, run_in_executor, shield, sleep, sleep_until,
+    spawn, spawn_local, spawn_named, task_group, task_group_with, timeout, timeout_at, to_thread,
+    try_shield,
 };
 pub use backend::{Backend, BackendKind, ChooseError};
 pub use run::{run, run_on, run_with};

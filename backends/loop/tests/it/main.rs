@@ -204,3 +204,77 @@ fn more_closures_than_threads_wait_their_turn() {
 fn a_pool_of_no_threads_is_refused() {
     let _ = Loop::builder().max_blocking_threads(0);
 }
+
+/// A closure that says that it runs, and goes on when the other end is dropped.
+fn stuck(
+    lp: &Loop,
+) -> (
+    kumi_core::task::JoinHandle<u32>,
+    std::sync::mpsc::Sender<()>,
+) {
+    let (started, has_started) = std::sync::mpsc::channel();
+    let (release, wait) = std::sync::mpsc::channel::<()>();
+    let closure = lp.spawn_blocking(move || {
+        started.send(()).expect("the test waits");
+        let _ = wait.recv();
+        42
+    });
+    has_started.recv().expect("it starts");
+    (closure, release)
+}
+
+#[test]
+fn the_shutdown_waits_for_closures_if_it_is_told_to() {
+    let lp = Loop::builder()
+        .blocking_shutdown(Duration::from_secs(60))
+        .build()
+        .expect("the loop starts");
+    let (closure, release) = stuck(&lp);
+    let shut_down = Arc::new(AtomicBool::new(false));
+    let over = Arc::clone(&shut_down);
+    let owner = std::thread::spawn(move || {
+        drop(lp);
+        over.store(true, Ordering::SeqCst);
+    });
+    assert!(!closure.is_finished() && !shut_down.load(Ordering::SeqCst));
+    drop(release);
+    owner.join().expect("no panic");
+    assert!(closure.is_finished(), "before the shutdown was over");
+}
+
+#[test]
+fn the_shutdown_names_what_it_does_not_wait_for() {
+    let (send, reports) = std::sync::mpsc::channel();
+    kumi_core::report::set_hook(move |report| {
+        let _ = send.send(report.clone());
+    });
+    let settings = kumi_core::blocking::Settings::new().name("stubborn");
+    let lp = Loop::builder()
+        .blocking(settings)
+        .blocking_shutdown(Duration::from_millis(1))
+        .build()
+        .expect("the loop starts");
+    let (closure, release) = stuck(&lp);
+    drop(lp);
+    let named = reports.try_iter().any(|report| {
+        matches!(report, kumi_core::report::Report::ThreadNotEnded { thread, .. } if &*thread == "stubborn-1")
+    });
+    kumi_core::report::reset_hook();
+    assert!(named);
+    drop(release);
+    let other = Loop::new().expect("the loop starts");
+    assert_eq!(other.block_on(closure).expect("it goes on"), 42);
+}
+
+#[test]
+fn the_shutdown_by_a_closure_does_not_wait_for_that_one() {
+    let lp = Loop::builder()
+        .blocking_shutdown(Duration::from_secs(60))
+        .build()
+        .expect("the loop starts");
+    let handle = lp.handle();
+    let closure = lp.spawn_blocking(move || handle.shutdown());
+    while !closure.is_finished() {
+        std::thread::yield_now();
+    }
+}

@@ -1,10 +1,12 @@
 //! Blocking closures: beside the tasks, with the same handle.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
 
+use kumi_core::blocking::{BlockingPool, run_in_executor};
 use kumi_core::context;
 use kumi_core::runtime::Runtime;
 use kumi_core::task::{SpawnBlockingExt, SpawnExt, TaskBuilder};
@@ -174,4 +176,50 @@ pub async fn may_block_on_its_runtime<R: Runtime>(rt: R) {
         inner.block_on(async { task.await.unwrap() + 22 })
     });
     assert_eq!(closure.await.unwrap(), 42);
+}
+
+/// On a pool of the program's own, no more closures run at once than it has threads, and all run.
+pub async fn on_a_pool_of_the_program<R: Runtime>(rt: R) {
+    let pool = BlockingPool::settings().max_threads(2).build();
+    let running = Arc::new(AtomicUsize::new(0));
+    let closures: Vec<_> = (0..20)
+        .map(|number| {
+            let running = Arc::clone(&running);
+            run_in_executor(&rt, &pool, move || {
+                assert!(running.fetch_add(1, Ordering::SeqCst) < 2);
+                thread::yield_now();
+                running.fetch_sub(1, Ordering::SeqCst);
+                number
+            })
+        })
+        .collect();
+    for (number, closure) in closures.into_iter().enumerate() {
+        assert_eq!(closure.await.unwrap(), number);
+    }
+}
+
+/// There, too, the ambient runtime is the one that was named, and the closure is one of its tasks.
+pub async fn on_a_pool_it_belongs_to_the_runtime<R: Runtime>(rt: R) {
+    let pool = BlockingPool::new();
+    let closure = run_in_executor(&rt, &pool, || {
+        context::with_current(|rt| rt.is_some_and(|rt| rt.downcast::<R>().is_some()))
+    });
+    let listed = Cell::new(false);
+    rt.for_each_task(&mut |task| listed.set(listed.get() || task.id() == closure.id()));
+    let over = closure.is_finished();
+    assert!(
+        listed.get() || over,
+        "a closure that has not ended is listed"
+    );
+    assert!(closure.await.unwrap());
+}
+
+/// A pool that is closed runs nothing, and the joiner is told.
+pub async fn on_a_pool_that_is_closed<R: Runtime>(rt: R) {
+    if rt.replaces_pools() {
+        return;
+    }
+    let pool = BlockingPool::new();
+    pool.close();
+    assert_cancelled(run_in_executor(&rt, &pool, || ()).await);
 }

@@ -122,6 +122,10 @@ impl SpawnBlocking for AnyRuntime {
     fn blocking_tasks(&self) -> Option<&Tasks> {
         self.runtime.blocking_tasks()
     }
+
+    fn replaces_pools(&self) -> bool {
+        self.runtime.replaces_pools()
+    }
 }
 
 impl Runtime for AnyRuntime {

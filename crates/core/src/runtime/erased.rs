@@ -33,6 +33,8 @@ pub trait DynRuntime: Send + Sync + 'static {
     fn tasks(&self) -> Option<&Tasks>;
     /// See [`SpawnBlocking::blocking_tasks`].
     fn blocking_tasks(&self) -> Option<&Tasks>;
+    /// See [`SpawnBlocking::replaces_pools`].
+    fn replaces_pools(&self) -> bool;
     /// See [`Clock::now`].
     fn now(&self) -> Instant;
     /// See [`Clock::sleep_until`].
@@ -72,6 +74,10 @@ impl<R: Runtime> DynRuntime for R {
 
     fn blocking_tasks(&self) -> Option<&Tasks> {
         SpawnBlocking::blocking_tasks(self)
+    }
+
+    fn replaces_pools(&self) -> bool {
+        SpawnBlocking::replaces_pools(self)
     }
 
     fn now(&self) -> Instant {

@@ -56,6 +56,13 @@ pub trait SpawnBlocking: Clone + Send + Sync + 'static {
     fn blocking_tasks(&self) -> Option<&Tasks> {
         None
     }
+
+    /// Whether closures for [pools of the program's own](crate::blocking) are given to this one instead.
+    ///
+    /// For simulators: a run with other threads in it could not be repeated.
+    fn replaces_pools(&self) -> bool {
+        false
+    }
 }
 
 /// A whole runtime: tasks, time, blocking work, and a way in.
@@ -113,7 +120,8 @@ pub trait Runtime:
 
     /// Ends the runtime: drops every task that is left, closes the queue, and returns.
     ///
-    /// Does not wait for blocking closures that are running. Idempotent. Does nothing if this
+    /// Does not wait for blocking closures that are running, unless the backend was told to when it was
+    /// made. Idempotent. Does nothing if this
     /// handle was only attached to a runtime that somebody else owns.
     fn shutdown(&self);
 }

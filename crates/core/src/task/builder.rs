@@ -213,11 +213,22 @@ impl TaskBuilder {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
+        let (job, handle) = self.blocking_job(runtime, f);
+        runtime.spawn_blocking_job(job);
+        handle
+    }
+
+    /// Makes the task of a closure, for whoever has a thread for it.
+    #[track_caller]
+    pub(crate) fn blocking_job<R, F, T>(self, runtime: &R, f: F) -> (BlockingJob, JoinHandle<T>)
+    where
+        R: Spawn + SpawnBlocking,
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
         let info = TaskInfo::new(self.name, Location::caller());
         let (job, header) = cell::allocate(Blocking(runtime.clone()), info, Closure(Some(f)));
-        let handle = JoinHandle::new(header);
-        runtime.spawn_blocking_job(BlockingJob::new(job));
-        handle
+        (BlockingJob::new(job), JoinHandle::new(header))
     }
 }
 

@@ -44,6 +44,11 @@ pub(crate) fn check_three(model: impl Fn() + Send + Sync + 'static) {
     explore(Some(2), model);
 }
 
+/// Explores a model of more threads: every interleaving with at most one preemption.
+pub(crate) fn check_many(model: impl Fn() + Send + Sync + 'static) {
+    explore(Some(1), model);
+}
+
 fn explore(preemptions: Option<usize>, model: impl Fn() + Send + Sync + 'static) {
     // Reports and the numbers of tasks are the process's.
     let _one = one_at_a_time();
@@ -51,6 +56,8 @@ fn explore(preemptions: Option<usize>, model: impl Fn() + Send + Sync + 'static)
         Report::TaskLost { .. } => {
             LOST.fetch_add(1, Ordering::Relaxed);
         }
+        // The models of pools are about it.
+        Report::ThreadNotStarted { .. } => {}
         Report::ErrorNotTaken { .. } => {
             NOT_TAKEN.fetch_add(1, Ordering::Relaxed);
         }
@@ -148,6 +155,8 @@ pub(crate) struct Hand {
 struct Inner {
     queue: SharedJobQueue,
     tasks: Option<Tasks>,
+    /// Every sleep is over at once.
+    hasty: bool,
 }
 
 impl Clone for Hand {
@@ -167,18 +176,27 @@ impl Drop for Hand {
 
 impl Hand {
     pub(crate) fn new() -> Self {
-        Self::with(None)
+        Self::with(None, false)
+    }
+
+    /// One whose sleeps are over at once.
+    pub(crate) fn hasty() -> Self {
+        Self::with(None, true)
     }
 
     /// One that lets core keep the table of live tasks.
     pub(crate) fn listing() -> Self {
-        Self::with(Some(Tasks::new()))
+        Self::with(Some(Tasks::new()), false)
     }
 
-    fn with(tasks: Option<Tasks>) -> Self {
+    fn with(tasks: Option<Tasks>, hasty: bool) -> Self {
         let queue = SharedJobQueue::new();
         Self {
-            inner: Arc::new(Inner { queue, tasks }),
+            inner: Arc::new(Inner {
+                queue,
+                tasks,
+                hasty,
+            }),
             used: loom::sync::atomic::AtomicUsize::new(0),
         }
     }
@@ -263,7 +281,7 @@ impl Clock for Hand {
     }
 
     fn sleep_until(&self, at: Instant) -> Until {
-        Until(at)
+        Until(if self.inner.hasty { now() } else { at })
     }
 }
 

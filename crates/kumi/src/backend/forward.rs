@@ -93,6 +93,10 @@ impl SpawnBlocking for Backend {
     fn blocking_tasks(&self) -> Option<&Tasks> {
         each!(self, runtime => runtime.blocking_tasks())
     }
+
+    fn replaces_pools(&self) -> bool {
+        each!(self, runtime => runtime.replaces_pools())
+    }
 }
 
 impl Runtime for Backend {

@@ -17,7 +17,7 @@ const LAYERS: &[&[&str]] = &[
     &["cancel"],
     &["channel", "combine"],
     &["task"],
-    &["cleanup", "group", "net", "spawned"],
+    &["blocking", "cleanup", "group", "net", "spawned"],
     &["run"],
 ];
 
