@@ -20,6 +20,7 @@ pub mod channels;
 pub mod checkpoint;
 pub mod clock;
 pub mod deadline;
+pub mod debug_mode;
 pub mod drop;
 pub mod erased;
 pub mod exit_stack;

@@ -1,10 +1,16 @@
 //! What core reported: one hook for the whole process, read by task.
 //!
+//! What debug mode reports is kept apart: it is on while a case of it runs, and then also for those that run
+//! beside it.
+//!
 //! Task numbers are unique in the process, so cases that run beside each other do not disturb each
 //! other.
 
+mod debug;
+
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::panic::resume_unwind;
 use std::sync::{Mutex, Once};
 use std::thread::{self, ThreadId};
 
@@ -14,6 +20,8 @@ use kumi_core::runtime::{TaskId, TaskInfo};
 use crate::everywhere;
 use crate::probe::lock;
 
+pub(crate) use debug::{Debug, WATCHED};
+
 static SEEN: Mutex<Vec<(ThreadId, Report)>> = Mutex::new(Vec::new());
 
 /// How often each text was reported.
@@ -22,12 +30,27 @@ type Texts = Mutex<BTreeMap<String, usize>>;
 static PANICS: Texts = Mutex::new(BTreeMap::new());
 static ERRORS: Texts = Mutex::new(BTreeMap::new());
 
+/// The message of an error, or of a panic, at whose report the hook panics.
+pub(crate) const HOOK_PANICS: &str = "the hook panics when it hears this";
+
+fn says_to_panic(report: &Report) -> bool {
+    match report {
+        Report::ErrorNotTaken { message, .. } | Report::PanicNotJoined { message, .. } => {
+            message == HOOK_PANICS
+        }
+        _ => false,
+    }
+}
+
 /// Takes the hook over, once.
 pub(crate) fn install() {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(|| {
         report::set_hook(|report| {
-            if !everywhere::reported(report) {
+            if says_to_panic(report) {
+                resume_unwind(Box::new(HOOK_PANICS));
+            }
+            if !debug::heard(report) && !everywhere::reported(report) {
                 count(report);
                 lock(&SEEN).push((thread::current().id(), report.clone()));
             }

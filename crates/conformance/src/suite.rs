@@ -465,6 +465,18 @@ macro_rules! suite {
                 an_error_that_nobody_takes,
                 drops_once,
             }
+            debug_mode {
+                a_slow_poll,
+                a_blocking_closure,
+                a_poll_that_hangs,
+                nothing_when_off,
+                an_error_of_a_detached_task,
+                a_hook_that_panics,
+                tasks_that_join_one_another,
+                the_tree_of_tasks,
+                an_ended_task_is_in_no_snapshot,
+                snapshots_from_another_thread if ForeignThreads,
+            }
             panics {
                 in_bodies,
                 in_clean_ups,

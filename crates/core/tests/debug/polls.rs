@@ -190,44 +190,46 @@ fn a_hook_that_panics_harms_nobody() {
     drop(debug);
 }
 
-/// How many threads of this process have the watchdog's name.
+/// The states of the threads of this process that have the watchdog's name: `S` is asleep.
 #[cfg(target_os = "linux")]
-fn watchdogs() -> usize {
+fn watchdogs() -> Vec<String> {
     let threads = std::fs::read_dir("/proc/self/task").expect("this process has threads");
-    let names = threads.filter_map(|thread| {
-        let thread = thread.ok()?.path().join("comm");
-        std::fs::read_to_string(thread).ok()
+    let states = threads.filter_map(|thread| {
+        let text = std::fs::read_to_string(thread.ok()?.path().join("stat")).ok()?;
+        let (_, state) = text.split_once("(kumi-watchdog) ")?;
+        state.split(' ').next().map(str::to_owned)
     });
-    names.filter(|name| name.trim() == "kumi-watchdog").count()
+    states.collect()
 }
 
 #[cfg(target_os = "linux")]
 #[test]
 fn the_watchdog_lives_as_long_as_there_is_something_to_watch() {
-    let until = |wanted| {
-        let mut looks = 0;
-        while watchdogs() != wanted {
+    let until = |is_it: fn(&[String]) -> bool| {
+        for _ in 0..20_000 {
+            if is_it(&watchdogs()) {
+                return;
+            }
             thread::yield_now();
-            looks += 1;
-            assert!(
-                looks < 1_000_000,
-                "{} watchdogs instead of {wanted}",
-                watchdogs()
-            );
         }
+        panic!("the states of the watchdogs: {:?}", watchdogs());
     };
     let _debug = Debug::on();
-    until(0);
+    until(|states| states.is_empty());
     let sim = Sim::new();
     run_one(&sim);
-    until(1);
+    until(|states| states == ["S"]);
     let other = Sim::new();
     run_one(&other);
     drop(sim);
     run_one(&other);
-    assert_eq!(watchdogs(), 1, "one for all runtimes");
+    assert_eq!(watchdogs().len(), 1, "one for all runtimes");
+    let left = other.spawn(std::future::pending::<()>());
+    // It waits for the bell, so somebody has to ring.
+    until(|states| states == ["S"]);
     drop(other);
-    until(0);
+    drop(left);
+    until(|states| states.is_empty());
 }
 
 #[test]

@@ -108,6 +108,13 @@ fn a_running_task_sees_itself() {
     let (of_all, of_one) = sim.block_on(seen).expect("no panic");
     assert_eq!(of_all, Some(TaskState::Running));
     assert_eq!(of_one, Some(TaskState::Running));
+    debug::set_debug(false);
+    let rt = sim.handle();
+    let seen = sim.spawn(async move {
+        let me = current_task().expect("this is a task").id();
+        debug::tasks(&rt).get(me).map(debug::TaskNode::state)
+    });
+    assert_eq!(sim.block_on(seen).expect("no panic"), of_one);
 }
 
 #[test]
