@@ -57,6 +57,11 @@ struct Waiters {
 }
 
 impl Waiters {
+    fn is_waited_for(&self) -> bool {
+        let mut many = self.many.iter().map(|(_, (_, waker))| waker);
+        self.read.is_some() || self.write.is_some() || many.any(Option::is_some)
+    }
+
     /// Takes out everybody who waits for one of `bits`.
     fn take(&mut self, bits: usize) -> Vec<Waker> {
         let mut woken = Vec::new();
@@ -191,6 +196,18 @@ impl Registry {
         let _ = self.mio.deregister(&mut SourceFd(&fd));
         let removed = self.entries().slab.try_remove(token.0 & INDEX);
         drop(removed);
+    }
+
+    /// Whether somebody waits for one of the descriptors.
+    pub(crate) fn is_waited_for(&self) -> bool {
+        let all: Vec<_> = {
+            let entries = self.entries();
+            let all = entries.slab.iter();
+            all.map(|(_, (_, readiness))| Arc::clone(readiness))
+                .collect()
+        };
+        all.iter()
+            .any(|readiness| readiness.waiters().is_waited_for())
     }
 
     fn find(&self, token: Token) -> Option<Arc<Readiness>> {

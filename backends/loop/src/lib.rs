@@ -60,6 +60,7 @@ mod handle;
 mod here;
 mod io;
 mod loom;
+mod quiet;
 mod shared;
 mod sleep;
 mod timers;

@@ -10,6 +10,7 @@ use kumi_core::util::wake_all;
 
 use crate::handle::Loop;
 use crate::here::{self, Drive};
+use crate::quiet::Quiet;
 use crate::shared::{Driver, Shared};
 use crate::sleep::Waits;
 
@@ -77,11 +78,13 @@ pub(crate) fn block_on<F: Future>(lp: &Loop, future: F) -> F::Output {
     shared.signal.set_main();
     let mut cx = Context::from_waker(&shared.main);
     let mut future = pin!(context::within(lp.clone(), future));
+    let mut quiet = Quiet::default();
     loop {
         if let Poll::Ready(value) = turn.jobs(future.as_mut(), &mut cx) {
             return value;
         }
-        turn.kernel(None);
+        turn.kernel(quiet.limit());
+        quiet.look(lp, || turn.has_more());
     }
 }
 
@@ -265,6 +268,12 @@ impl<'a> Turn<'a> {
         // `mio` rounds up to its grain, so that the loop never wakes just before the timer.
         let wait = Duration::from_nanos(wait);
         Some(limit.map_or(wait, |limit| limit.min(wait)))
+    }
+
+    /// Whether there is something to run, or a timer that will make some.
+    fn has_more(&self) -> bool {
+        let here = |here: &here::Here| here.ready() > 0 || here.with_wheel(|wheel| wheel.len() > 0);
+        self.drive.with(here) || self.is_left() || self.shared.far.next() != u64::MAX
     }
 
     /// Whether another thread has left something since the last look, timers apart; the loop has

@@ -89,7 +89,7 @@ pub(crate) fn block_on<F: Future>(sim: &Sim, future: F) -> F::Output {
         let mut state = shared.lock();
         if shared.limits.max_steps == Some(steps) && !state.ready.is_empty() {
             drop(state);
-            panic!("{}", report::livelock(shared, steps));
+            panic!("{}", report::livelock(sim, steps));
         }
         let next = state.next();
         drop(state);
@@ -101,7 +101,7 @@ pub(crate) fn block_on<F: Future>(sim: &Sim, future: F) -> F::Output {
             }
             Next::Stuck => {
                 if !wait_for_others(shared) {
-                    panic!("{}", report::deadlock(shared));
+                    panic!("{}", report::deadlock(sim));
                 }
                 continue;
             }

@@ -3,10 +3,14 @@
 use std::collections::BTreeSet;
 use std::fmt::{self, Write};
 
-use crate::state::{Ready, Shared};
+use kumi_core::debug;
+
+use crate::handle::Sim;
+use crate::state::Ready;
 
 /// Nothing can ever happen again.
-pub(crate) fn deadlock(shared: &Shared) -> String {
+pub(crate) fn deadlock(sim: &Sim) -> String {
+    let shared = &*sim.shared;
     let patience = shared.limits.patience;
     let endless = shared.lock().time.endless();
     let mut text = String::from("deadlock: nothing can run, no timer is set");
@@ -17,19 +21,21 @@ pub(crate) fn deadlock(shared: &Shared) -> String {
         let waited = format_args!("no other thread woke anything for {patience:?}");
         add(&mut text, waited);
     }
-    list(&mut text, shared);
+    list(&mut text, sim);
     text
 }
 
 /// A limit was set, and main is not done after so many steps.
-pub(crate) fn livelock(shared: &Shared, steps: u64) -> String {
+pub(crate) fn livelock(sim: &Sim, steps: u64) -> String {
     let mut text = format!("livelock: `block_on` has taken {steps} steps, and main is not done");
-    list(&mut text, shared);
+    list(&mut text, sim);
     text
 }
 
-/// One line for main and for each live task, in the order in which they were spawned.
-fn list(text: &mut String, shared: &Shared) {
+/// One line for main and for each live task, in the order in which they were spawned; in debug mode each
+/// below the one that spawned it, with what it waits for.
+fn list(text: &mut String, sim: &Sim) {
+    let shared = &*sim.shared;
     let state = shared.lock();
     let ready: BTreeSet<u32> = state.ready.iter().filter_map(key).collect();
     let main_ready = state.main_ready;
@@ -39,8 +45,20 @@ fn list(text: &mut String, shared: &Shared) {
     if closed {
         add(text, format_args!("the simulator was shut down"));
     }
-    let main = if main_ready { "ready" } else { "waiting" };
-    add(text, format_args!("main is {main}"));
+    let tree = debug::is_debug().then(|| debug::tasks(sim));
+    if tree
+        .as_ref()
+        .is_none_or(|tree| tree.main_waits_for().is_empty())
+    {
+        let main = if main_ready { "ready" } else { "waiting" };
+        add(text, format_args!("main is {main}"));
+    }
+    if let Some(tree) = tree {
+        let lines = tree.to_string();
+        return lines
+            .lines()
+            .for_each(|line| add(text, format_args!("{line}")));
+    }
     for (key, task) in tasks {
         let ready = if ready.contains(&key) { " (ready)" } else { "" };
         add(text, format_args!("{}{ready}", task.info()));

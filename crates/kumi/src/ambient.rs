@@ -16,7 +16,7 @@ use kumi_core::combine::{self, Timeout};
 use kumi_core::context;
 use kumi_core::group::{GroupBuilder, GroupError};
 use kumi_core::runtime::{Clock, Runtime};
-use kumi_core::task::{self, JoinHandle, Shield, TaskBuilder, TryShield};
+use kumi_core::task::{self, JoinHandle, Shield, Task, TaskBuilder, TryShield};
 
 use pin_project_lite::pin_project;
 
@@ -80,6 +80,24 @@ where
 {
     let builder = TaskBuilder::new().name(name);
     with_runtime!(runtime => builder.spawn_on(&runtime, future))
+}
+
+/// Starts `future` as a task that nobody will await; an error that it returns is
+/// [reported](crate::report).
+///
+/// Otherwise as `spawn(future).detach()`, which drops an error without a word.
+///
+/// # Panics
+///
+/// Outside of any runtime; the message names the fix.
+#[track_caller]
+pub fn spawn_detached<F, T, E>(future: F) -> Task
+where
+    F: Future<Output = Result<T, E>> + Send + 'static,
+    T: Send + 'static,
+    E: Display + Send + 'static,
+{
+    with_runtime!(runtime => TaskBuilder::new().spawn_detached_on(&runtime, future))
 }
 
 /// Starts `future`, which need not be `Send`, as a task of its own on this thread.

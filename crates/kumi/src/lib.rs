@@ -41,7 +41,7 @@
 //! | to | use |
 //! |---|---|
 //! | start a program | [`run`], [`#[kumi::main]`](macro@main), [`Runner`] |
-//! | start tasks | [`spawn`], [`spawn_named`], [`spawn_local`], [`to_thread`], [`run_in_executor`] |
+//! | start tasks | [`spawn`], [`spawn_named`], [`spawn_detached`], [`spawn_local`], [`to_thread`], [`run_in_executor`] |
 //! | wait for one, cancel it, let it go | [`JoinHandle`] |
 //! | wait for time | [`sleep`], [`sleep_until`], [`timeout`], [`timeout_at`], [`now`] |
 //! | give way | [`yield_now`], [`checkpoint`] |
@@ -55,6 +55,7 @@
 //! | share a value, limit how many do something, wait for each other | [`sync`] |
 //! | pass values down to child tasks | [`task_local!`] |
 //! | use the network | [`net`] |
+//! | find out what is slow, stuck or forgotten | [`debug`], [`report`] |
 //! | test on every backend | [`#[kumi::test]`](macro@test) |
 //! | write a library | [`kumi_core`](crate::core), or these functions with no backend turned on |
 //!
@@ -101,6 +102,7 @@ pub use kumi_core::combine::{
     AsCompleted, Elapsed, Gather, RaceError, ReturnWhen, Timeout, TryGather, Wait, YieldNow,
     as_completed, gather, limited, race, race_ok, try_gather, wait, yield_now,
 };
+pub use kumi_core::debug;
 pub use kumi_core::group::{
     ChildBuilder, ChildError, ChildHandle, Closed, Failure, GroupBuilder, GroupError, ScopeHandle,
     StartError, Started, scope, scope_send,
@@ -116,8 +118,8 @@ pub use kumi_macros::{main, test};
 
 pub use ambient::{
     Hosted, TaskGroup, bracket, enter, hosted, now, run_in_executor, shield, sleep, sleep_until,
-    spawn, spawn_local, spawn_named, task_group, task_group_with, timeout, timeout_at, to_thread,
-    try_shield,
+    spawn, spawn_detached, spawn_local, spawn_named, task_group, task_group_with, timeout, timeout_at,
+    to_thread, try_shield,
 };
 pub use backend::{Backend, BackendKind, ChooseError};
 pub use run::{run, run_on, run_with};

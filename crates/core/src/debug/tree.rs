@@ -141,6 +141,7 @@ impl fmt::Display for List<'_> {
 pub struct TaskTree {
     nodes: Vec<TaskNode>,
     main: Vec<WaitsFor>,
+    main_waits: bool,
 }
 
 impl TaskTree {
@@ -165,9 +166,11 @@ impl TaskTree {
             let below = children.remove(&id).unwrap_or_default();
             next.extend(below.into_iter().rev().map(|child| (child, depth + 1)));
         }
+        let main = registry::main_waits();
         Self {
             nodes,
-            main: Vec::new(),
+            main_waits: !main.is_empty(),
+            main,
         }
     }
 
@@ -193,7 +196,7 @@ impl TaskTree {
 
 impl fmt::Display for TaskTree {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !self.main.is_empty() {
+        if self.main_waits {
             writeln!(f, "main: waiting{}", List(&self.main))?;
         }
         for node in &self.nodes {
@@ -237,9 +240,7 @@ pub fn tasks<R: Runtime>(runtime: &R) -> TaskTree {
         }
     }
     drop(registry);
-    let mut tree = TaskTree::new(entries);
-    tree.main = registry::main_waits();
-    tree
+    TaskTree::new(entries)
 }
 
 /// Reports that nothing of `runtime` can run unless another thread wakes it, and who waits for what.
@@ -247,7 +248,8 @@ pub fn tasks<R: Runtime>(runtime: &R) -> TaskTree {
 /// For backends, in debug mode: that have nothing queued, no timer, no descriptor and no blocking closure
 /// to wait for. Called as [`tasks`] is.
 pub fn report_deadlock<R: Runtime>(runtime: &R) {
-    let tasks = tasks(runtime);
+    let mut tasks = tasks(runtime);
+    tasks.main_waits = true;
     report(&Report::Deadlock { tasks });
 }
 
@@ -270,5 +272,6 @@ fn fresh(task: &Task) -> Entry {
 /// spawned are. Whether a task is queued is what was last noted.
 #[must_use]
 pub fn all_tasks() -> TaskTree {
-    TaskTree::new(registry::lock().tasks.clone())
+    let tasks = registry::lock().tasks.clone();
+    TaskTree::new(tasks)
 }

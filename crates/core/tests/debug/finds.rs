@@ -1,11 +1,16 @@
 //! Mistakes that do not fail: futures never polled, errors nobody takes, tasks that join one another.
 
+use std::future::{Future, pending, poll_fn};
+use std::pin::Pin;
+use std::task::Poll;
+
 use kumi_core::cleanup::finally;
 use kumi_core::combine::yield_now;
 use kumi_core::debug;
 use kumi_core::group::task_group;
 use kumi_core::report::Report;
 use kumi_core::runtime::Runtime;
+use kumi_core::spawned::Combine;
 use kumi_core::task::{JoinHandle, SpawnExt, TaskBuilder};
 use kumi_sim::Sim;
 
@@ -84,8 +89,6 @@ fn a_combinator_that_is_never_polled_names_itself() {
 
 #[test]
 fn a_spawned_combinator_that_is_never_polled_names_itself() {
-    use kumi_core::spawned::Combine;
-
     let debug = Debug::on();
     let sim = Sim::new();
     drop(sim.gather([async {}]));
@@ -125,8 +128,21 @@ fn a_future_that_was_polled_is_not_reported() {
         task_group(&rt, async |_| Ok::<_, u32>(()))
             .await
             .expect("no error");
+        // Begun, and dropped before their end.
+        let mut group = Box::pin(task_group(&rt, async |_| {
+            pending::<Result<(), u32>>().await
+        }));
+        let mut region = Box::pin(finally(pending::<()>(), async {}));
+        let mut spawned = rt.gather([pending::<()>()]);
+        poll_fn(|cx| {
+            assert!(group.as_mut().poll(cx).is_pending());
+            assert!(region.as_mut().poll(cx).is_pending());
+            assert!(Pin::new(&mut spawned).poll(cx).is_pending());
+            Poll::Ready(())
+        })
+        .await;
     });
-    assert_eq!(debug.texts(), [""; 0]);
+    assert_eq!(debug.count(is_unpolled), 0, "{:?}", debug.texts());
 }
 
 #[test]
