@@ -7,6 +7,9 @@ use super::tree::TaskState;
 use super::wait::WaitsFor;
 use crate::runtime::{TaskId, TaskInfo};
 
+/// Longer circles are not found: a chain of tasks is looked through at each poll that ends with a join.
+const LONGEST: usize = 64;
+
 /// The circle that the task `start` is in, beginning with it; each waits for the next and for nothing
 /// else that is known.
 ///
@@ -15,7 +18,7 @@ pub(super) fn find(tasks: &BTreeMap<TaskId, Entry>, start: TaskId) -> Option<Vec
     let mut circle = Vec::new();
     let mut next = start;
     // A path may lead into a circle that `start` is not in.
-    while circle.len() < tasks.len() {
+    while circle.len() < LONGEST {
         let entry = tasks.get(&next)?;
         circle.push(entry.info.clone());
         next = only_task(entry)?.id();

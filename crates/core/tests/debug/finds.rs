@@ -6,7 +6,7 @@ use std::task::Poll;
 
 use kumi_core::cleanup::finally;
 use kumi_core::combine::yield_now;
-use kumi_core::debug;
+use kumi_core::debug::{self, WaitsFor, note_wait};
 use kumi_core::group::task_group;
 use kumi_core::report::Report;
 use kumi_core::runtime::Runtime;
@@ -295,4 +295,31 @@ fn a_task_that_joins_itself_is_reported() {
     assert_eq!(texts.len(), 1, "{texts:?}");
     let line = format!("\n  {} waits for task {}", task.info(), task.id());
     assert!(texts[0].ends_with(&line), "{}", texts[0]);
+}
+
+#[test]
+fn a_task_that_has_been_woken_closes_no_circle() {
+    let debug = Debug::on();
+    let sim = Sim::new();
+    let (a, to_a) = joiner(&sim);
+    let a_info = a.info().clone();
+    let mut polls = 0;
+    // It waits for something else as well, which it does not say.
+    let b = sim.spawn(poll_fn(move |_| {
+        polls += 1;
+        if polls > 1 {
+            return Poll::Ready(());
+        }
+        note_wait(|| WaitsFor::Task(a_info.clone()));
+        Poll::Pending
+    }));
+    let reference = b.task();
+    sim.block_on(async {
+        yield_now().await;
+        to_a.give(b);
+        // From now on it is queued, behind the one that is about to join it.
+        reference.wake();
+        a.await.expect("it ends");
+    });
+    assert_eq!(debug.texts(), [""; 0]);
 }

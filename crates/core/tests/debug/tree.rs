@@ -1,7 +1,9 @@
 //! Snapshots of the tasks.
 
-use std::future::pending;
+use std::future::{pending, poll_fn};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::task::Poll;
 use std::thread;
 
 use kumi_core::combine::yield_now;
@@ -211,19 +213,42 @@ fn main_says_what_it_waits_for() {
 }
 
 #[test]
+fn a_main_that_is_over_waits_for_nothing() {
+    let _debug = Debug::on();
+    let sim = Sim::new();
+    sim.block_on(poll_fn(|_| {
+        note_wait(|| WaitsFor::Other("what came at once"));
+        Poll::Ready(())
+    }));
+    assert!(debug::all_tasks().main_waits_for().is_empty());
+}
+
+#[test]
 fn notes_outside_of_a_poll_are_dropped() {
     let _debug = Debug::on();
+    // A poll that is over on this thread, whose place another one takes.
+    Sim::new().block_on(yield_now());
+    let (polled, polls) = mpsc::channel();
+    let (noted, notes) = mpsc::channel();
+    let waits = thread::spawn(move || {
+        let sim = Sim::new();
+        let mut begun = false;
+        let task = sim.spawn(poll_fn(move |_| {
+            if !std::mem::replace(&mut begun, true) {
+                polled.send(()).expect("it waits");
+                let () = notes.recv().expect("it notes");
+            }
+            Poll::<()>::Pending
+        }));
+        sim.block_on(settle());
+        let tree = debug::all_tasks();
+        let node = tree.get(task.id()).expect("it lives");
+        node.waits_for().len()
+    });
+    polls.recv().expect("it is polled");
     note_wait(|| WaitsFor::Other("nobody"));
-    let sim = Sim::new();
-    let task = sim.spawn(pending::<()>());
-    sim.block_on(settle());
-    let tree = debug::all_tasks();
-    assert!(
-        tree.get(task.id())
-            .expect("it lives")
-            .waits_for()
-            .is_empty()
-    );
+    noted.send(()).expect("it waits");
+    assert_eq!(waits.join().expect("no panic"), 0);
 }
 
 #[test]
