@@ -118,8 +118,8 @@ pub use kumi_macros::{main, test};
 
 pub use ambient::{
     Hosted, TaskGroup, bracket, enter, hosted, now, run_in_executor, shield, sleep, sleep_until,
-    spawn, spawn_detached, spawn_local, spawn_named, task_group, task_group_with, timeout, timeout_at,
-    to_thread, try_shield,
+    spawn, spawn_detached, spawn_local, spawn_named, task_group, task_group_with, timeout,
+    timeout_at, to_thread, try_shield,
 };
 pub use backend::{Backend, BackendKind, ChooseError};
 pub use run::{run, run_on, run_with};

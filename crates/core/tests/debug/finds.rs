@@ -2,7 +2,7 @@
 
 use std::future::{Future, pending, poll_fn};
 use std::pin::Pin;
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 
 use kumi_core::cleanup::finally;
 use kumi_core::combine::yield_now;
@@ -27,7 +27,10 @@ fn a_future_that_is_never_polled_names_where_it_was_made() {
     let (place, unused) = (here(), finally(async {}, async {}));
     drop(unused);
     let text = "the future of `finally`, made at {}, was dropped and had never been polled";
-    assert_eq!(debug.texts(), [text.replace("{}", &moved(&place))]);
+    assert_eq!(
+        debug.texts(),
+        [text.replace("{}", &moved(&place, "here(), "))]
+    );
     lock(&debug.seen).clear();
 
     let rt = sim.handle();
@@ -111,11 +114,11 @@ fn a_spawned_combinator_that_is_never_polled_names_itself() {
     );
 }
 
-/// The place of the call beside `here`, in the same line.
-fn moved(place: &str) -> String {
+/// The place of a call in the same line as that of `here`, behind `beside`.
+fn moved(place: &str, beside: &str) -> String {
     let (line, column) = place.rsplit_once(':').expect("a column");
     let column: usize = column.parse().expect("a number");
-    format!("{line}:{}", column + "here(), ".len())
+    format!("{line}:{}", column + beside.len())
 }
 
 #[test]
@@ -170,6 +173,32 @@ fn with_debug_mode_off_no_unpolled_future_is_reported() {
 }
 
 #[test]
+fn a_lost_clean_up_is_reported_in_any_mode() {
+    let debug = Debug::on();
+    debug::set_debug(false);
+    let mut cx = Context::from_waker(Waker::noop());
+    let (place, mut region) = (here(), Box::pin(finally(pending::<()>(), async {})));
+    assert!(region.as_mut().poll(&mut cx).is_pending());
+    drop(region);
+    let (later, mut region) = (here(), Box::pin(finally(async {}, pending::<()>())));
+    assert!(region.as_mut().poll(&mut cx).is_pending());
+    drop(region);
+    assert_eq!(
+        debug.texts(),
+        [
+            format!(
+                "the clean-up of `finally` at {} did not run: the future was dropped from outside",
+                moved(&place, "here(), Box::pin(")
+            ),
+            format!(
+                "the clean-up of `finally` at {} was cut: the future was dropped from outside",
+                moved(&later, "here(), Box::pin(")
+            )
+        ]
+    );
+}
+
+#[test]
 fn the_error_of_a_detached_task_is_reported_in_any_mode() {
     let debug = Debug::on();
     debug::set_debug(false);
@@ -207,7 +236,7 @@ fn joiner(sim: &Sim) -> (JoinHandle<()>, async_slot::Giver) {
 mod async_slot {
     use std::future::{Future, poll_fn};
     use std::sync::{Arc, Mutex};
-    use std::task::Poll;
+    use std::task::{Context, Poll, Waker};
 
     use kumi_core::task::JoinHandle;
 
