@@ -236,7 +236,7 @@ fn joiner(sim: &Sim) -> (JoinHandle<()>, async_slot::Giver) {
 mod async_slot {
     use std::future::{Future, poll_fn};
     use std::sync::{Arc, Mutex};
-    use std::task::{Context, Poll, Waker};
+    use std::task::Poll;
 
     use kumi_core::task::JoinHandle;
 
