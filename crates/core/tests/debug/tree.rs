@@ -224,6 +224,7 @@ fn a_main_that_is_over_waits_for_nothing() {
 }
 
 #[test]
+#[allow(clippy::disallowed_methods, reason = "a thread of the test")]
 fn notes_outside_of_a_poll_are_dropped() {
     let _debug = Debug::on();
     // A poll that is over on this thread, whose place another one takes.
