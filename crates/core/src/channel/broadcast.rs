@@ -49,7 +49,7 @@ use std::task::{Context, Poll, ready};
 use futures_core::stream::Stream;
 
 use super::error::SendError;
-use super::listeners::{Listeners, leave, poll_look};
+use super::listeners::{Listeners, change, leave, poll_look};
 use super::shared::{Key, block_on};
 use super::state::Wakes;
 use super::store::AT_ONCE;
@@ -191,13 +191,6 @@ impl<T> State<T> {
 }
 
 impl<T> Shared<T> {
-    fn change<R>(&self, f: impl FnOnce(&mut State<T>, &mut Wakes) -> R) -> R {
-        let mut wakes = Wakes::default();
-        let result = self.0.with(|state| f(state, &mut wakes));
-        wakes.wake();
-        result
-    }
-
     fn subscribe(self: &Arc<Self>) -> Receiver<T> {
         let next = self.0.with(|state| {
             state.receivers += 1;
@@ -248,7 +241,7 @@ impl<T> Sender<T> {
     pub fn send(&self, value: T) -> Result<usize, SendError<T>> {
         // Not under the lock.
         let value = Arc::new(value);
-        let sent = self.0.change(|state, wakes| match state.receivers {
+        let sent = change(&self.0.0, |state, wakes| match state.receivers {
             0 => Err(value),
             receivers => Ok((receivers, state.push(value, wakes))),
         });
@@ -301,7 +294,7 @@ impl<T> Clone for Sender<T> {
 
 impl<T> Drop for Sender<T> {
     fn drop(&mut self) {
-        self.0.change(|state, wakes| {
+        change(&self.0.0, |state, wakes| {
             state.senders -= 1;
             if state.senders == 0 && !fault("the_last_broadcaster_goes_in_silence") {
                 state.listeners.tell(wakes);

@@ -41,6 +41,14 @@ impl Listeners {
     }
 }
 
+/// Changes a state, and then wakes whom `f` has [told](Listeners::tell) of it.
+pub(super) fn change<S, R>(state: &Lock<S>, f: impl FnOnce(&mut S, &mut Wakes) -> R) -> R {
+    let mut wakes = Wakes::default();
+    let result = state.with(|state| f(state, &mut wakes));
+    wakes.wake();
+    result
+}
+
 /// What `look` finds, or waits with those `listeners` for a change; `key` is to [`leave`] in the end.
 pub(super) fn poll_look<S, R>(
     state: &Lock<S>,

@@ -54,6 +54,23 @@ struct State<T> {
     receives: bool,
 }
 
+impl<T> Shared<T> {
+    fn is_closed(&self) -> bool {
+        self.state.with(|state| !state.receives)
+    }
+
+    fn poll_closed(&self, cx: &mut Context<'_>) -> Poll<()> {
+        ready!(poll_checkpoint(cx));
+        if !self.is_closed() {
+            self.sender.register(cx.waker());
+            if fault("a_oneshot_waits_without_a_second_look") || !self.is_closed() {
+                return Poll::Pending;
+            }
+        }
+        Poll::Ready(())
+    }
+}
+
 /// A channel for one value.
 pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
     let shared = Arc::new(Shared {
@@ -117,7 +134,7 @@ impl<T> Sender<T> {
     /// Whether nobody wants the value any more.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        self.shared().state.with(|state| !state.receives)
+        self.shared().is_closed()
     }
 
     /// Waits until nobody wants the value any more.
@@ -128,19 +145,23 @@ impl<T> Sender<T> {
     ///
     /// Nothing is lost when it is dropped.
     pub async fn closed(&mut self) {
-        poll_fn(|cx| self.poll_closed(cx)).await;
+        /// Takes the waker away when the wait is over, or given up.
+        struct Leave<'a>(&'a WakerSlot);
+
+        impl Drop for Leave<'_> {
+            fn drop(&mut self) {
+                drop_foreign(self.0.take());
+            }
+        }
+
+        let shared = self.shared();
+        let _leave = Leave(&shared.sender);
+        poll_fn(|cx| shared.poll_closed(cx)).await;
     }
 
     /// The same, to be polled.
     pub fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        ready!(poll_checkpoint(cx));
-        if !self.is_closed() {
-            self.shared().sender.register(cx.waker());
-            if fault("a_oneshot_waits_without_a_second_look") || !self.is_closed() {
-                return Poll::Pending;
-            }
-        }
-        Poll::Ready(())
+        self.shared().poll_closed(cx)
     }
 }
 

@@ -38,7 +38,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use super::error::{RecvError, SendError};
-use super::listeners::{Listeners, leave, poll_look};
+use super::listeners::{Listeners, change, leave, poll_look};
 use super::shared::Key;
 use super::state::Wakes;
 use crate::cancel::poll_checkpoint;
@@ -69,13 +69,6 @@ impl<T> State<T> {
 }
 
 impl<T> Shared<T> {
-    fn change<R>(&self, f: impl FnOnce(&mut State<T>, &mut Wakes) -> R) -> R {
-        let mut wakes = Wakes::default();
-        let result = self.0.with(|state| f(state, &mut wakes));
-        wakes.wake();
-        result
-    }
-
     fn now(&self) -> (u64, Ref<T>) {
         self.0
             .with(|state| (state.version, Ref(Arc::clone(&state.value))))
@@ -136,7 +129,7 @@ impl<T> Sender<T> {
     pub fn send(&self, value: T) -> Result<(), SendError<T>> {
         // Not under the lock.
         let value = Arc::new(value);
-        let replaced = self.0.change(|state, wakes| match state.receivers {
+        let replaced = change(&self.0.0, |state, wakes| match state.receivers {
             0 => Err(value),
             _ => Ok(state.replace(value, wakes)),
         });
@@ -152,7 +145,9 @@ impl<T> Sender<T> {
     /// Replaces the value, also if nobody watches, and returns the old one.
     pub fn send_replace(&self, value: T) -> Ref<T> {
         let value = Arc::new(value);
-        Ref(self.0.change(|state, wakes| state.replace(value, wakes)))
+        Ref(change(&self.0.0, |state, wakes| {
+            state.replace(value, wakes)
+        }))
     }
 
     /// Changes a copy of the value, and replaces the value by it.
@@ -181,7 +176,7 @@ impl<T> Sender<T> {
                 return false;
             }
             let value = Arc::new(value);
-            let replaced = self.0.change(|state, wakes| {
+            let replaced = change(&self.0.0, |state, wakes| {
                 match state.version == version || fault("a_change_of_another_is_lost") {
                     true => Ok(state.replace(value, wakes)),
                     false => Err(value),
@@ -253,7 +248,7 @@ impl<T> Clone for Sender<T> {
 
 impl<T> Drop for Sender<T> {
     fn drop(&mut self) {
-        self.0.change(|state, wakes| {
+        change(&self.0.0, |state, wakes| {
             state.senders -= 1;
             if state.senders == 0 && !fault("the_last_watched_goes_in_silence") {
                 state.changes.tell(wakes);
@@ -384,7 +379,7 @@ impl<T> Clone for Receiver<T> {
 
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
-        self.shared.change(|state, wakes| {
+        change(&self.shared.0, |state, wakes| {
             state.receivers -= 1;
             if state.receivers == 0 {
                 state.ends.tell(wakes);

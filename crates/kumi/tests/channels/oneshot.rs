@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::{Context, Waker};
 
 use kumi::channel::oneshot::channel;
 use kumi::channel::{RecvError, SendError, TryRecvError};
@@ -101,8 +102,9 @@ fn no_waker_stays() {
     let waiting = Hand::waiting(sender.closed());
     let wakes = waiting.wakes();
     drop(waiting);
-    drop(sender);
     assert_eq!(Arc::strong_count(&wakes), 1);
+    let poll = &mut Context::from_waker(Waker::noop());
+    assert!(sender.poll_closed(poll).is_pending());
 
     let (_sender, receiver) = channel::<u8>();
     let waiting = Hand::waiting(receiver);
