@@ -2,9 +2,11 @@
 //!
 //! A free [`Mutex`](super::Mutex) costs two read-modify-writes, one to take it and one to see at the
 //! release whether somebody sleeps. This one costs one: its release is a plain store, so whoever waits
-//! cannot sleep until woken. It spins, then yields its thread, then sleeps for short times; the holder
-//! is never more than some moves of values away from the release, and runs no foreign code but the `Ord`
-//! of a priority queue.
+//! cannot sleep until woken. It spins, then sleeps for short times; the holder is never more than some
+//! moves of values away from the release, and runs no foreign code but the `Ord` of a priority queue.
+//! If it does not free the lock within some microseconds, it was put aside by the system, and gets its
+//! turn when others sleep. To yield would be no help: where more threads want to run than there are
+//! cores, whoever yields comes last, and waits for milliseconds.
 //!
 //! # Invariants
 //!
@@ -20,10 +22,7 @@
 use super::{AtomicBool, Ordering, UnsafeCell, order_unless};
 
 /// How often it looks, with growing pauses, before it gives its thread away.
-const SPINS: u32 = 6;
-
-/// How often it gives its thread away before it sleeps: the holder may have a lower priority.
-const YIELDS: u32 = 60;
+const SPINS: u32 = 7;
 
 /// See the module. What is touched together lies together.
 #[repr(C)]
@@ -94,32 +93,62 @@ impl<T> Spin<T> {
 }
 
 #[cfg(not(loom))]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "whoever waits for a lock has no runtime"
+)]
 fn pause(round: u32) {
     if round < SPINS {
         for _ in 0..1 << round {
             std::hint::spin_loop();
         }
-    } else if round < SPINS + YIELDS {
-        std::thread::yield_now();
     } else {
-        std::thread::park_timeout(std::time::Duration::from_micros(50));
+        #[cfg(test)]
+        tests::SLEEPS.fetch_add(1, Ordering::Relaxed);
+        // Not `park_timeout`: that would take a token of `unpark` that is meant for somebody else.
+        std::thread::sleep(std::time::Duration::from_micros(50));
     }
 }
 
 #[cfg(loom)]
 fn pause(_: u32) {
-    const { assert!(SPINS < YIELDS) };
+    const { assert!(SPINS > 0) };
     loom::thread::yield_now();
 }
 
 #[cfg(all(test, not(loom)))]
 mod tests {
+    use std::sync::atomic::AtomicUsize;
+    use std::thread;
+
     use super::*;
+
+    /// How often somebody who waited for a lock slept.
+    pub(super) static SLEEPS: AtomicUsize = AtomicUsize::new(0);
+
+    /// Whoever waits here may have been unparked for something else, and parks for that later.
+    #[test]
+    fn to_wait_takes_no_token_of_unpark() {
+        let lock = Spin::new(());
+        thread::scope(|s| {
+            lock.with(|()| {
+                let before = SLEEPS.load(Ordering::Relaxed);
+                s.spawn(|| {
+                    thread::current().unpark();
+                    lock.with(|()| {});
+                    thread::park();
+                });
+                while SLEEPS.load(Ordering::Relaxed) == before {
+                    thread::yield_now();
+                }
+            });
+        });
+    }
 
     #[test]
     fn one_at_a_time() {
         let lock = Spin::new(0_u64);
-        std::thread::scope(|s| {
+        thread::scope(|s| {
             for _ in 0..4 {
                 s.spawn(|| {
                     for _ in 0..20_000 {
