@@ -204,6 +204,15 @@ peer!(
     (usize::MAX, 1)
 );
 
+peer!(
+    Floor,
+    "floor: a ring without atomics",
+    ring::Tx,
+    ring::Rx,
+    |capacity, shape| ring::make(capacity, shape),
+    MANY
+);
+
 struct Flume;
 
 impl Peer for Flume {
@@ -292,7 +301,7 @@ fn one_thread(shape: Shape, capacity: usize, messages: usize) -> io::Result<Vec<
     one::<Flume>(&mut all, shape, capacity, messages)?;
     one::<Kumi>(&mut all, shape, capacity, messages)?;
     one::<KumiLocal>(&mut all, shape, capacity, messages)?;
-    one::<ring::Floor>(&mut all, shape, capacity, messages)?;
+    one::<Floor>(&mut all, shape, capacity, messages)?;
     Ok(all)
 }
 

@@ -8,9 +8,7 @@ use std::future::{Future, poll_fn};
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 
-use super::{Ends, Peer, Shape};
-
-pub(super) struct Floor;
+use super::{Ends, Shape};
 
 struct Ring {
     values: VecDeque<u64>,
@@ -34,27 +32,27 @@ impl Drop for Tx {
     }
 }
 
-impl Peer for Floor {
-    const NAME: &'static str = "floor: a ring without atomics";
-    type Tx = Tx;
-    type Rx = Rx;
+pub(super) fn make(capacity: usize, shape: Shape) -> Ends<Tx, Rx> {
+    let ring = Rc::new(RefCell::new(Ring {
+        values: VecDeque::with_capacity(capacity),
+        capacity,
+        senders: shape.senders,
+        puts: VecDeque::new(),
+        gets: VecDeque::new(),
+    }));
+    let senders = (0..shape.senders).map(|_| Tx(Rc::clone(&ring))).collect();
+    let receivers = (0..shape.receivers).map(|_| Rx(Rc::clone(&ring))).collect();
+    (senders, receivers)
+}
 
-    fn make(capacity: usize, shape: Shape) -> Option<Ends<Tx, Rx>> {
-        let ring = Rc::new(RefCell::new(Ring {
-            values: VecDeque::with_capacity(capacity),
-            capacity,
-            senders: shape.senders,
-            puts: VecDeque::new(),
-            gets: VecDeque::new(),
-        }));
-        let senders = (0..shape.senders).map(|_| Tx(Rc::clone(&ring))).collect();
-        let receivers = (0..shape.receivers).map(|_| Rx(Rc::clone(&ring))).collect();
-        Some((senders, receivers))
-    }
+/// A ring cannot be without a receiver.
+#[derive(Debug)]
+pub(super) enum Never {}
 
-    fn send(sender: &Tx, value: u64) -> impl Future<Output = ()> {
+impl Tx {
+    pub(super) fn send(&self, value: u64) -> impl Future<Output = Result<(), Never>> {
         poll_fn(move |cx| {
-            let mut ring = sender.0.borrow_mut();
+            let mut ring = self.0.borrow_mut();
             if ring.values.len() == ring.capacity {
                 ring.puts.push_back(cx.waker().clone());
                 return Poll::Pending;
@@ -63,13 +61,15 @@ impl Peer for Floor {
             if let Some(waker) = ring.gets.pop_front() {
                 waker.wake();
             }
-            Poll::Ready(())
+            Poll::Ready(Ok(()))
         })
     }
+}
 
-    fn recv(receiver: &mut Rx) -> impl Future<Output = Option<u64>> {
+impl Rx {
+    pub(super) fn recv(&self) -> impl Future<Output = Option<u64>> {
         poll_fn(|cx| {
-            let mut ring = receiver.0.borrow_mut();
+            let mut ring = self.0.borrow_mut();
             let Some(value) = ring.values.pop_front() else {
                 if ring.senders == 0 {
                     return Poll::Ready(None);

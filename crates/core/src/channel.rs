@@ -42,6 +42,9 @@
 //! the same for channels and queues, which differ in their `store`: first in first out, last in first
 //! out, or by order. `line` links those who wait, in a slab: a waiter is an entry of it and has no
 //! allocation of its own. `shared` has the lock and the polls; above it are the handles.
+//!
+//! While nobody waits and nothing is over, a value only goes into the store or out of it: the *quick
+//! way*, for which `state` keeps two bounds that say whether it may be taken.
 
 pub mod broadcast;
 mod error;
@@ -58,6 +61,7 @@ mod sharing;
 mod sink;
 mod state;
 mod store;
+mod wakes;
 pub mod watch;
 
 pub use error::{RecvError, SendError, TryRecvError, TrySendError};

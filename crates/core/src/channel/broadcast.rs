@@ -51,8 +51,8 @@ use futures_core::stream::Stream;
 use super::error::SendError;
 use super::listeners::{Listeners, change, leave, poll_look};
 use super::shared::{Key, block_on};
-use super::state::Wakes;
 use super::store::AT_ONCE;
+use super::wakes::Wakes;
 use crate::cancel::poll_checkpoint;
 use crate::loom::{Lock, fault};
 

@@ -5,7 +5,7 @@ use std::task::{Context, Poll, Waker};
 use slab::Slab;
 
 use super::shared::{Key, clone};
-use super::state::Wakes;
+use super::wakes::Wakes;
 use crate::loom::{Lock, fault};
 use crate::util::drop_foreign;
 

@@ -10,8 +10,9 @@ use std::thread::{self, Thread};
 use super::error::{RecvError, SendError, TryRecvError, TrySendError};
 use super::line::Stage;
 use super::sharing::{Exclusive, Sharing, Threads};
-use super::state::{State, Wakes};
+use super::state::State;
 use super::store::Store;
+use super::wakes::Wakes;
 use crate::context::assert_may_block;
 use crate::loom::{assert_unlocked, fault};
 use crate::runtime::header;
@@ -22,6 +23,28 @@ pub(crate) struct Shared<T, S, M: Sharing = Threads>(M::Lock<State<T, S>>);
 
 /// The number of a waiter, while it is one.
 pub(crate) type Key = Option<usize>;
+
+/// What came of a value that was to be put.
+enum Put<T> {
+    /// It was put; and whom to wake for it.
+    Done(Option<Waker>),
+    /// It is in the line, with this number.
+    Waits(usize),
+    Closed(T),
+    /// It is to wait, and is not in the line yet.
+    Full(T),
+}
+
+/// What came of looking for a value.
+enum Get<T> {
+    /// It was taken; and whom to wake for it.
+    Done(T, Option<Waker>),
+    /// One waits for it in the line, with this number.
+    Waits(usize),
+    Over,
+    /// One is to wait, and is not in the line yet.
+    Empty,
+}
 
 impl<T, S: Store<T>, M: Sharing> Shared<T, S, M> {
     pub(crate) fn new(capacity: usize) -> Self {
@@ -37,21 +60,29 @@ impl<T, S: Store<T>, M: Sharing> Shared<T, S, M> {
     #[inline]
     pub(crate) fn change<R>(&self, f: impl FnOnce(&mut State<T, S>, &mut Wakes) -> R) -> R {
         let mut wakes = Wakes::default();
-        let result = self.0.with(|state| f(state, &mut wakes));
+        let result = self.alter(|state| f(state, &mut wakes));
         wakes.wake();
         result
     }
 
-    #[inline(always)]
+    /// Changes the state in any way, and reckons afterwards what may be done the quick way.
+    #[inline]
+    fn alter<R>(&self, f: impl FnOnce(&mut State<T, S>) -> R) -> R {
+        self.0.with(|state| {
+            let result = f(state);
+            state.reckon();
+            result
+        })
+    }
+
     pub(crate) fn try_put(&self, value: T) -> Result<(), TrySendError<T>> {
-        let waker = self.0.with(|state| state.try_put(value))?;
+        let waker = self.alter(|state| state.try_put(value))?;
         wake(waker);
         Ok(())
     }
 
-    #[inline(always)]
     pub(crate) fn try_get(&self) -> Result<T, TryRecvError> {
-        let (value, waker) = self.0.with(State::try_get)?;
+        let (value, waker) = self.alter(State::try_get)?;
         wake(waker);
         Ok(value)
     }
@@ -64,29 +95,46 @@ impl<T, S: Store<T>, M: Sharing> Shared<T, S, M> {
         key: &mut Key,
         cx: &Context<'_>,
     ) -> Poll<Result<(), SendError<T>>> {
-        if key.is_some() {
+        if let Some(waiter) = *key {
+            if self.0.with(|state| state.finish_sent(waiter)) {
+                *key = None;
+                return Poll::Ready(Ok(()));
+            }
             return self.poll_put_again(key, cx);
         }
         let unsent = value
             .take()
             .expect("a send is not polled after it was ready");
-        let quick = header::is_own(cx.waker());
-        let tried = self.0.with(|state| match state.try_put(unsent) {
-            Err(TrySendError::Full(value)) if quick && state.capacity() > 0 => {
-                *key = Some(state.line_up(Stage::Put(value), cx.waker().clone()));
-                Ok(None)
-            }
-            tried => tried,
+        let put = self.0.with(|state| match state.quick_put(unsent) {
+            Ok(()) => Put::Done(None),
+            Err(unsent) => Self::put_or_line_up(state, unsent, cx),
         });
-        match tried {
-            Ok(_) if key.is_some() => Poll::Pending,
-            Ok(waker) => {
+        match put {
+            Put::Done(waker) => {
                 wake(waker);
                 Poll::Ready(Ok(()))
             }
-            Err(TrySendError::Closed(value)) => Poll::Ready(Err(SendError(value))),
-            Err(TrySendError::Full(value)) => self.wait_to_put(value, key, cx),
+            Put::Waits(waiter) => {
+                *key = Some(waiter);
+                Poll::Pending
+            }
+            Put::Closed(value) => Poll::Ready(Err(SendError(value))),
+            Put::Full(value) => self.wait_to_put(value, key, cx),
         }
+    }
+
+    #[inline(never)]
+    fn put_or_line_up(state: &mut State<T, S>, value: T, cx: &Context<'_>) -> Put<T> {
+        let put = match state.try_put(value) {
+            Ok(waker) => Put::Done(waker),
+            Err(TrySendError::Closed(value)) => Put::Closed(value),
+            Err(TrySendError::Full(value)) if state.capacity() > 0 && is_own(cx) => {
+                Put::Waits(state.line_up(Stage::Put(value), cx.waker().clone()))
+            }
+            Err(TrySendError::Full(value)) => Put::Full(value),
+        };
+        state.reckon();
+        put
     }
 
     #[inline(never)]
@@ -157,7 +205,11 @@ impl<T, S: Store<T>, M: Sharing> Shared<T, S, M> {
     /// Takes a value, or waits for one.
     #[inline(always)]
     pub(crate) fn poll_get(&self, key: &mut Key, cx: &Context<'_>) -> Poll<Result<T, RecvError>> {
-        if key.is_some() {
+        if let Some(waiter) = *key {
+            if let Some(value) = self.0.with(|state| state.finish_got(waiter)) {
+                *key = None;
+                return Poll::Ready(Ok(value));
+            }
             match ready!(self.poll_served(key, cx)) {
                 Stage::Got(_, value) => return Poll::Ready(Ok(value)),
                 Stage::Ended => return Poll::Ready(Err(RecvError)),
@@ -165,23 +217,36 @@ impl<T, S: Store<T>, M: Sharing> Shared<T, S, M> {
                 _ => {}
             }
         }
-        let quick = header::is_own(cx.waker());
-        let tried = self.0.with(|state| match state.try_get() {
-            Err(TryRecvError::Empty) if quick && state.capacity() > 0 => {
-                *key = Some(state.line_up(Stage::Get, cx.waker().clone()));
-                Err(TryRecvError::Empty)
-            }
-            tried => tried,
+        let get = self.0.with(|state| match state.quick_get() {
+            Some(value) => Get::Done(value, None),
+            None => Self::get_or_line_up(state, cx),
         });
-        match tried {
-            Ok((value, waker)) => {
+        match get {
+            Get::Done(value, waker) => {
                 wake(waker);
                 Poll::Ready(Ok(value))
             }
-            Err(TryRecvError::Closed) => Poll::Ready(Err(RecvError)),
-            Err(TryRecvError::Empty) if key.is_some() => Poll::Pending,
-            Err(TryRecvError::Empty) => self.wait_to_get(key, cx),
+            Get::Waits(waiter) => {
+                *key = Some(waiter);
+                Poll::Pending
+            }
+            Get::Over => Poll::Ready(Err(RecvError)),
+            Get::Empty => self.wait_to_get(key, cx),
         }
+    }
+
+    #[inline(never)]
+    fn get_or_line_up(state: &mut State<T, S>, cx: &Context<'_>) -> Get<T> {
+        let get = match state.try_get() {
+            Ok((value, waker)) => Get::Done(value, waker),
+            Err(TryRecvError::Closed) => Get::Over,
+            Err(TryRecvError::Empty) if state.capacity() > 0 && is_own(cx) => {
+                Get::Waits(state.line_up(Stage::Get, cx.waker().clone()))
+            }
+            Err(TryRecvError::Empty) => Get::Empty,
+        };
+        state.reckon();
+        get
     }
 
     /// With a foreign waker, which is cloned while the lock is free.
@@ -234,34 +299,46 @@ impl<T, S: Store<T>, M: Sharing> Shared<T, S, M> {
         let Some(key) = *slot else {
             unreachable!("it waits")
         };
-        let looked = self.change(|state, wakes| match state.finish(key, wakes) {
-            Some(stage) => Err(stage),
+        let mut is_last = false;
+        let looked = self.0.with(|state| match state.finish(key) {
+            Some(stage) => {
+                is_last = state.may_be_over();
+                Err(stage)
+            }
             None => Ok(state.is_known(key, cx.waker())),
         });
-        match looked {
+        let served = match looked {
             Ok(true) => return Poll::Pending,
-            Ok(false) => {}
-            Err(stage) => {
-                *slot = None;
-                return Poll::Ready(stage);
-            }
+            Ok(false) => self.change_waker(key, cx, &mut is_last),
+            Err(stage) => Some(stage),
+        };
+        let Some(stage) = served else {
+            return Poll::Pending;
+        };
+        *slot = None;
+        if is_last {
+            self.change(State::end_gets);
         }
+        Poll::Ready(stage)
+    }
+
+    /// The stage of a waiter that was served after all; otherwise it waits with another waker now.
+    #[cold]
+    fn change_waker(&self, key: usize, cx: &Context<'_>, is_last: &mut bool) -> Option<Stage<T>> {
         let mut waker = Some(clone(cx));
-        let served = self.change(|state, wakes| {
+        let served = self.0.with(|state| {
             let served = match fault("a_waker_comes_after_the_wake") {
                 true => None,
-                false => state.finish(key, wakes),
+                false => state.finish(key),
             };
-            if served.is_none() {
-                std::mem::swap(&mut waker, state.waker_of(key));
+            match &served {
+                None => std::mem::swap(&mut waker, state.waker_of(key)),
+                Some(_) => *is_last = state.may_be_over(),
             }
             served
         });
         drop_foreign(waker);
-        if served.is_some() {
-            *slot = None;
-        }
-        served.map_or(Poll::Pending, Poll::Ready)
+        served
     }
 
     /// A waiter goes, if it is one.
@@ -280,6 +357,11 @@ impl<T, S: Store<T>, M: Sharing> Shared<T, S, M> {
             drop(left.value);
         }
     }
+}
+
+/// Whether the waker is core's own, which may be cloned under the lock.
+fn is_own(cx: &Context<'_>) -> bool {
+    header::is_own(cx.waker())
 }
 
 /// Wakes one, if there is one; the lock is free.

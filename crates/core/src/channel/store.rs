@@ -14,6 +14,19 @@ pub(crate) trait Store<T> {
     /// Takes the one that is next.
     fn pop(&mut self) -> Option<T>;
 
+    /// Whether a value only goes in and out: none was given back, and nothing foreign is called.
+    fn is_plain(&self) -> bool;
+
+    /// How many there are, while it is [plain](Self::is_plain).
+    fn plain_len(&self) -> usize {
+        self.len()
+    }
+
+    /// Takes the one that is next, while it is [plain](Self::is_plain).
+    fn pop_plain(&mut self) -> Option<T> {
+        self.pop()
+    }
+
     /// Takes back a value that had left, the one with number `order` of all that were given away.
     fn give_back(&mut self, order: u64, value: T);
 
@@ -26,6 +39,7 @@ pub(crate) trait Store<T> {
 pub(super) const AT_ONCE: usize = 1 << 16;
 
 /// First in, first out.
+#[repr(C)]
 pub(crate) struct Fifo<T> {
     values: VecDeque<T>,
     /// Those that were given back: they were before all others, in the order of their numbers.
@@ -50,6 +64,21 @@ impl<T> Store<T> for Fifo<T> {
         if !self.returned.is_empty() {
             return self.returned.pop_front().map(|(_, value)| value);
         }
+        self.values.pop_front()
+    }
+
+    #[inline]
+    fn is_plain(&self) -> bool {
+        self.returned.is_empty()
+    }
+
+    #[inline(always)]
+    fn plain_len(&self) -> usize {
+        self.values.len()
+    }
+
+    #[inline(always)]
+    fn pop_plain(&mut self) -> Option<T> {
         self.values.pop_front()
     }
 
@@ -80,6 +109,10 @@ impl<T> Store<T> for Lifo<T> {
         self.0.pop()
     }
 
+    fn is_plain(&self) -> bool {
+        true
+    }
+
     fn give_back(&mut self, _: u64, value: T) {
         self.0.push(value);
     }
@@ -103,6 +136,11 @@ impl<T: Ord> Store<T> for Heap<T> {
 
     fn pop(&mut self) -> Option<T> {
         self.0.pop().map(|Reverse(value)| value)
+    }
+
+    /// It calls the order of its values, which may panic.
+    fn is_plain(&self) -> bool {
+        false
     }
 
     fn give_back(&mut self, _: u64, value: T) {

@@ -40,7 +40,7 @@ use std::task::{Context, Poll, ready};
 use super::error::{RecvError, SendError};
 use super::listeners::{Listeners, change, leave, poll_look};
 use super::shared::Key;
-use super::state::Wakes;
+use super::wakes::Wakes;
 use crate::cancel::poll_checkpoint;
 use crate::loom::{Lock, fault};
 

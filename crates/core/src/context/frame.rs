@@ -28,10 +28,10 @@ use crate::loom::{fault, thread_local};
 use crate::runtime::{AmbientSource, Header, header};
 
 /// How many operations of Kumi's a task may do in one poll; as many as tokio's resources allow.
-const BUDGET: u32 = 128;
+const BUDGET: i64 = 128;
 
-/// The budget of code that no task of Kumi's surrounds: it is never used up.
-const NO_BUDGET: u32 = u32::MAX;
+/// The budget of code that no task of Kumi's surrounds: it takes centuries to use it up.
+const NO_BUDGET: i64 = i64::MAX;
 
 /// What kind of code a frame surrounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -272,8 +272,9 @@ impl<'a> Frame<'a> {
 /// What a thread is at.
 struct Current {
     frame: Cell<*const Frame<'static>>,
-    /// How many more operations the task that is being polled may do before it gives way.
-    budget: Cell<u32>,
+    /// How many more operations the task that is being polled may do before it gives way; less than
+    /// zero if it did not.
+    budget: Cell<i64>,
 }
 
 thread_local! {
@@ -316,7 +317,7 @@ pub(crate) fn enter<T>(frame: &Frame<'_>, f: impl FnOnce() -> T) -> T {
 #[inline]
 pub(crate) fn enter_poll<T>(frame: &Frame<'_>, f: impl FnOnce() -> T) -> T {
     /// Puts frame and budget back.
-    struct Restore(*const Frame<'static>, u32);
+    struct Restore(*const Frame<'static>, i64);
     impl Drop for Restore {
         #[inline]
         fn drop(&mut self) {
@@ -339,7 +340,7 @@ pub(crate) fn enter_poll<T>(frame: &Frame<'_>, f: impl FnOnce() -> T) -> T {
 /// Runs `f`, a poll of what is no task, with a fresh budget.
 pub(crate) fn with_budget<T>(f: impl FnOnce() -> T) -> T {
     /// Puts the budget back.
-    struct Restore(u32);
+    struct Restore(i64);
     impl Drop for Restore {
         fn drop(&mut self) {
             let _ = CURRENT.try_with(|current| current.budget.set(self.0));
@@ -355,11 +356,9 @@ pub(crate) fn with_budget<T>(f: impl FnOnce() -> T) -> T {
 #[inline]
 pub(crate) fn spend() -> bool {
     let spend = |current: &Current| {
-        let left = current.budget.get();
-        if left > 0 && left != NO_BUDGET {
-            current.budget.set(left - 1);
-        }
-        left > 0
+        let left = current.budget.get() - 1;
+        current.budget.set(left);
+        left >= 0
     };
     CURRENT.try_with(spend).unwrap_or(true)
 }
