@@ -8,6 +8,9 @@ mod bounded;
 mod broadcast;
 #[path = "sync/hand.rs"]
 mod hand;
+#[macro_use]
+#[path = "channels/is.rs"]
+mod is;
 #[path = "channels/oneshot.rs"]
 mod oneshot;
 #[path = "channels/queue.rs"]

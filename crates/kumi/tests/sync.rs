@@ -11,6 +11,9 @@ mod condition;
 mod event;
 #[path = "sync/hand.rs"]
 mod hand;
+#[macro_use]
+#[path = "channels/is.rs"]
+mod is;
 #[path = "sync/limiter.rs"]
 mod limiter;
 #[path = "sync/lock.rs"]
@@ -19,5 +22,7 @@ mod lock;
 mod scopes;
 #[path = "sync/semaphore.rs"]
 mod semaphore;
+#[path = "sync/traits.rs"]
+mod traits;
 
 use hand::{Hand, now};

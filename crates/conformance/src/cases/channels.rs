@@ -15,14 +15,16 @@ use kumi_core::channel::{
 use kumi_core::cleanup::finally;
 use kumi_core::combine::{gather, race, timeout, yield_now};
 use kumi_core::runtime::Runtime;
+use kumi_core::spawned::Combine;
 use kumi_core::task::SpawnExt;
 
 use crate::probe::{Gate, panic_of, thread, token, turns, until};
 
-/// Four senders and four receivers: each value is received once, and those of a sender in their order.
+/// Four senders and four receivers of the runtime's channel: each value is received once, and those of a
+/// sender in their order.
 pub async fn many_to_many<R: Runtime>(rt: R) {
     for capacity in [0, 1, 3, 100] {
-        let (sender, receiver) = bounded(capacity);
+        let (sender, receiver) = rt.channel(capacity);
         let mut senders = Vec::new();
         for who in 0..4_u32 {
             let sender = sender.clone();

@@ -1,10 +1,13 @@
 //! The bounded channel: Trio's and AnyIO's facts (PR7-PR11), poll by poll. (What each step does is checked
 //! beside a model in core.)
 
-use std::panic::catch_unwind;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::sync::Arc;
 
 use futures_lite::StreamExt;
+use futures_sink::Sink;
 use kumi::CancelScope;
 use kumi::channel::{RecvError, SendError, TryRecvError, TrySendError, bounded};
 
@@ -179,6 +182,39 @@ fn many_at_once_and_as_a_stream() {
     assert_eq!(rest, [4]);
 }
 
+/// A sink that is ready keeps a place, and gives it back if it goes; closing it drops the sender.
+#[test]
+fn as_a_sink() {
+    let (sender, receiver) = bounded(1);
+    let mut sink = sender.clone().into_sink();
+    now(poll_fn(|cx| Pin::new(&mut sink).poll_ready(cx))).unwrap();
+    assert_eq!(sender.try_send(9), Err(TrySendError::Full(9)));
+    Pin::new(&mut sink).start_send(1).unwrap();
+    let mut waits = Hand::waiting(poll_fn(|cx| Pin::new(&mut sink).poll_ready(cx)));
+    assert_eq!(receiver.try_recv(), Ok(1));
+    assert!(waits.is_woken() && waits.poll().is_some_and(|ready| ready.is_ok()));
+    drop(waits);
+    drop(sink);
+    assert_eq!(sender.try_send(2), Ok(()));
+
+    let mut sink = sender.into_sink();
+    assert!(catch_unwind(AssertUnwindSafe(|| Pin::new(&mut sink).start_send(3))).is_err());
+    now(poll_fn(|cx| Pin::new(&mut sink).poll_close(cx))).unwrap();
+    assert!(now(poll_fn(|cx| Pin::new(&mut sink).poll_ready(cx))).is_err());
+    assert_eq!(
+        (receiver.try_recv(), now(receiver.recv())),
+        (Ok(2), Err(RecvError))
+    );
+
+    let (sender, receiver) = bounded(1);
+    let mut sink = sender.into_sink();
+    now(poll_fn(|cx| Pin::new(&mut sink).poll_ready(cx))).unwrap();
+    drop(receiver);
+    let value = Arc::new(4);
+    assert!(Pin::new(&mut sink).start_send(Arc::clone(&value)).is_err());
+    assert_eq!(Arc::strong_count(&value), 1);
+}
+
 /// Errors say what to do with the value, and print well.
 #[test]
 fn errors_are_readable() {
@@ -196,4 +232,25 @@ fn errors_are_readable() {
         (closed.to_string(), closed.into_inner()),
         ("sending into a closed channel".to_owned(), "c")
     );
+    // Whatever the value is, and without it.
+    struct Mute;
+    let (sender, receiver) = bounded(1);
+    assert_eq!(
+        sender.try_send(Mute).map_err(|error| format!("{error:?}")),
+        Ok(())
+    );
+    let full = sender.try_send(Mute).unwrap_err();
+    assert_eq!(format!("{full:?}"), "Full(..)");
+    drop(receiver);
+    let closed = now(sender.send(Mute)).unwrap_err();
+    assert_eq!(format!("{closed:?}"), "SendError(..)");
+    assert_eq!(
+        [RecvError.to_string(), TryRecvError::Empty.to_string()],
+        [
+            "receiving from an empty and closed channel",
+            "receiving from an empty channel"
+        ]
+    );
+    let error: Box<dyn std::error::Error + Send + Sync> = Box::new(RecvError);
+    assert!(error.source().is_none());
 }

@@ -1,10 +1,11 @@
 //! Ends on threads.
 
+use std::cell::Cell;
 use std::thread;
 
 use futures_lite::future::block_on;
 use kumi::channel::broadcast::RecvError;
-use kumi::channel::{broadcast, oneshot, watch};
+use kumi::channel::{bounded, broadcast, oneshot, watch};
 
 #[test]
 fn a_thread_that_waits() {
@@ -12,6 +13,22 @@ fn a_thread_that_waits() {
     let thread = thread::spawn(|| receiver.recv_blocking());
     sender.send(1).unwrap();
     assert_eq!(thread.join().unwrap(), Ok(1));
+}
+
+/// What may go to another thread and not be shared goes through from one to another.
+#[test]
+fn values_that_are_not_shared() {
+    let (sender, receiver) = bounded(2);
+    let thread = thread::spawn(move || {
+        for number in 0..100 {
+            sender.send_blocking(Cell::new(number)).unwrap();
+        }
+    });
+    for number in 0..100 {
+        assert_eq!(receiver.recv_blocking().unwrap().replace(1), number);
+    }
+    assert_eq!(receiver.recv_blocking(), Err(kumi::channel::RecvError));
+    thread.join().unwrap();
 }
 
 /// Each one sees values that grow, and the last.

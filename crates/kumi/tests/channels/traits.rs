@@ -6,58 +6,12 @@ use std::marker::PhantomData;
 use std::rc::Rc;
 
 use kumi::channel::{
-    LifoQueue, Permit, PriorityQueue, Queue, Receiver, Recv, RecvMany, Reserve, SendError,
-    SendFuture, SendSink, Sender, WeakReceiver, WeakSender, Work, broadcast, local, oneshot, watch,
+    GetError, LifoQueue, Permit, PriorityQueue, PutError, Queue, Receiver, Recv, RecvError,
+    RecvMany, Reserve, SendError, SendFuture, SendSink, Sender, ShutDown, TryRecvError,
+    TrySendError, WeakReceiver, WeakSender, Work, broadcast, local, oneshot, watch,
 };
 
-/// Tells whether a type has a trait: the method of the type itself is taken where its bound holds, and else
-/// that of the trait.
-struct Is<T: ?Sized>(PhantomData<T>);
-
-macro_rules! tells {
-    ($method:ident, $fallback:ident, $($bound:tt)+) => {
-        impl<T: ?Sized + $($bound)+> Is<T> {
-            #[allow(dead_code, reason = "nobody has it")]
-            const fn $method(&self) -> bool {
-                true
-            }
-        }
-
-        trait $fallback {
-            fn $method(&self) -> bool {
-                false
-            }
-        }
-
-        impl<T: ?Sized> $fallback for &Is<T> {}
-    };
-}
-
-tells!(is_send, MayBeSend, Send);
-tells!(is_sync, MayBeSync, Sync);
-
-const fn is_unpin<T: Unpin>() {}
-
-/// A row: for values that are `Send + Sync`, `Send` only, and neither.
-macro_rules! row {
-    ($($type:ident)::+ $(<$lifetime:lifetime>)?: $both:literal, $send:literal, $neither:literal) => {
-        row!(@ $($type)::+<$($lifetime,)? u8>, $both);
-        row!(@ $($type)::+<$($lifetime,)? Cell<u8>>, $send);
-        row!(@ $($type)::+<$($lifetime,)? Rc<u8>>, $neither);
-    };
-    (@ $type:ty, $expected:literal) => {
-        let is = &Is::<$type>(PhantomData);
-        let mut has = String::new();
-        if is.is_send() {
-            has += "Send ";
-        }
-        if is.is_sync() {
-            has += "Sync ";
-        }
-        is_unpin::<$type>();
-        assert_eq!(has.trim_end(), $expected, "{}", stringify!($type));
-    };
-}
+use super::is::{Is, MayBeSend, MayBeSync, is_unpin};
 
 #[test]
 fn the_table() {
@@ -76,6 +30,14 @@ fn the_table() {
     row!(LifoQueue: "Send Sync", "Send Sync", "");
     row!(Work: "Send Sync", "Send", "");
     row!(SendError: "Send Sync", "Send", "");
+    row!(TrySendError: "Send Sync", "Send", "");
+    row!(PutError: "Send Sync", "Send", "");
+    row!(ShutDown: "Send Sync", "Send", "");
+    row!(no value, RecvError: "Send Sync");
+    row!(no value, TryRecvError: "Send Sync");
+    row!(no value, GetError: "Send Sync");
+    row!(no value, broadcast::RecvError: "Send Sync");
+    row!(no value, broadcast::TryRecvError: "Send Sync");
     row!(local::Sender: "", "", "");
     row!(local::Receiver: "", "", "");
     row!(oneshot::Sender: "Send Sync", "Send Sync", "");

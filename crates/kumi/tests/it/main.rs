@@ -7,4 +7,5 @@ mod choose;
 mod foreign;
 mod macros;
 mod run;
+mod sync;
 mod traits;
