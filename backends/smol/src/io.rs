@@ -24,6 +24,10 @@ impl<F: Source> Registered<F> for SmolIo<F> {
         self.0.get_ref()
     }
 
+    fn into_inner(self) -> io::Result<F> {
+        self.0.into_inner()
+    }
+
     fn poll_io<T>(
         &self,
         cx: &mut Context<'_>,

@@ -29,13 +29,18 @@ impl<F: Source> TokioIo<F> {
                   same while it is registered, is a clause of `Source`"
     )]
     pub(crate) fn new(source: F) -> io::Result<Self> {
-        AsyncFd::with_interest(Fd(source), Interest::READABLE | Interest::WRITABLE).map(Self)
+        let all = Interest::READABLE | Interest::WRITABLE | Interest::ERROR;
+        AsyncFd::with_interest(Fd(source), all).map(Self)
     }
 }
 
+/// What an operation in `direction` waits for.
+///
+/// An error that comes without data (the refusal of a datagram) is nothing readable for tokio, but
+/// reading is how one learns of it. `poll_read_ready` of tokio cannot be told so.
 fn interest(direction: Direction) -> Interest {
     match direction {
-        Direction::Read => Interest::READABLE,
+        Direction::Read => Interest::READABLE | Interest::ERROR,
         Direction::Write => Interest::WRITABLE,
     }
 }
@@ -43,6 +48,10 @@ fn interest(direction: Direction) -> Interest {
 impl<F: Source> Registered<F> for TokioIo<F> {
     fn get_ref(&self) -> &F {
         &self.0.get_ref().0
+    }
+
+    fn into_inner(self) -> io::Result<F> {
+        Ok(self.0.into_inner().0)
     }
 
     fn poll_io<T>(
@@ -81,9 +90,26 @@ impl<F: Source> Registered<F> for TokioIo<F> {
         op: impl FnOnce(&F) -> io::Result<Done<T>>,
     ) -> io::Result<T> {
         // `AsyncFd` cannot be told here that the descriptor is drained; the next try finds out.
-        self.0
-            .try_io(interest(direction), |fd| op(&fd.0))
-            .map(|done| done.value)
+        let mut op = Some(op);
+        let mut once = |interest| {
+            self.0.try_io(interest, |fd| match op.take() {
+                Some(op) => op(&fd.0).map(|done| Some(done.value)),
+                None => Ok(None),
+            })
+        };
+        let mut done = once(match direction {
+            Direction::Read => Interest::READABLE,
+            Direction::Write => Interest::WRITABLE,
+        });
+        // A try is for one interest. If the first has called `op`, this one finds it gone.
+        let blocked = |done: &io::Result<_>| {
+            let error = done.as_ref().err();
+            error.is_some_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+        };
+        if direction == Direction::Read && blocked(&done) {
+            done = once(Interest::ERROR);
+        }
+        done?.ok_or_else(|| io::ErrorKind::WouldBlock.into())
     }
 }
 

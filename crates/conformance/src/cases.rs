@@ -23,6 +23,8 @@ pub mod deadline;
 pub mod debug_mode;
 pub mod drop;
 pub mod erased;
+#[cfg(unix)]
+pub mod erased_io;
 pub mod exit_stack;
 pub mod for_each;
 pub mod gather;
@@ -40,6 +42,14 @@ pub mod local;
 pub mod locals;
 #[cfg(unix)]
 pub mod net;
+#[cfg(unix)]
+pub mod net_faults;
+#[cfg(unix)]
+pub mod net_options;
+#[cfg(unix)]
+pub mod net_udp;
+#[cfg(unix)]
+pub mod net_unix;
 pub mod panic;
 pub mod panics;
 pub mod programs;

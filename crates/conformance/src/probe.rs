@@ -4,6 +4,8 @@
 //! of them waits for real time.
 
 mod ends;
+#[cfg(unix)]
+mod faulty;
 mod foreign;
 mod gate;
 mod log;
@@ -26,6 +28,8 @@ use kumi_core::runtime::Spawn;
 use kumi_core::task::{JoinError, SpawnExt};
 
 pub(crate) use ends::{Body, ENDS, End, bring_about};
+#[cfg(unix)]
+pub(crate) use faulty::Faulty;
 pub(crate) use foreign::{both, either, unordered};
 pub(crate) use gate::{Gate, Slot, Wait};
 pub(crate) use log::Log;

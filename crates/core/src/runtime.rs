@@ -80,6 +80,8 @@ mod erased_io;
 mod io;
 mod job;
 mod owned;
+#[cfg(unix)]
+mod readiness;
 mod spawn;
 mod tasks;
 
@@ -95,5 +97,7 @@ pub use job::queue::{JobQueue, SharedJobQueue};
 pub use job::task::{Task, TaskId, TaskInfo};
 pub use job::{BlockingJob, Job, LocalJob, Ran};
 pub use owned::Owned;
+#[cfg(unix)]
+pub use readiness::{Event, Readiness};
 pub use spawn::{Runtime, Spawn, SpawnBlocking, SpawnLocal};
 pub use tasks::Tasks;

@@ -1,6 +1,6 @@
 //! Loom models of what core's threads agree on through atomics and locks: the task cell, the queues of
 //! jobs, the table of live tasks, scopes, groups,
-//! combinators whose children are tasks, channels, and pools of threads.
+//! combinators whose children are tasks, channels, pools of threads, and the readiness of descriptors.
 //!
 //! Each test explores every interleaving (within its bound) of a few operations that race in a
 //! running program, and checks what must hold in all of them: nobody misses a wake, a future and an
@@ -28,6 +28,8 @@ mod join;
 mod lock;
 #[path = "loom/queue.rs"]
 mod queue;
+#[path = "loom/readiness.rs"]
+mod readiness;
 #[path = "loom/refs.rs"]
 mod refs;
 #[path = "loom/scope.rs"]

@@ -17,15 +17,12 @@ use std::task::{Poll, ready};
 
 use hyper::rt::ReadBufCursor;
 #[cfg(unix)]
-use {
-    kumi_core::{net::TcpStream, runtime::Io},
-    std::task::Context,
-};
+use {kumi_core::net::ByteStream, std::task::Context};
 
 /// Reads from `stream` into the unfilled part of `cursor`, without zeroing it first.
 #[cfg(unix)]
-pub(crate) fn fill_uninit<R: Io>(
-    stream: &TcpStream<R>,
+pub(crate) fn fill_uninit<S: ByteStream>(
+    stream: &S,
     cx: &mut Context<'_>,
     mut cursor: ReadBufCursor<'_>,
 ) -> Poll<io::Result<()>> {
@@ -34,7 +31,8 @@ pub(crate) fn fill_uninit<R: Io>(
     let unfilled = unsafe { cursor.as_mut() };
     let n = ready!(stream.poll_read_uninit(cx, unfilled))?;
     // SAFETY: `n` more bytes must be initialised. `poll_read_uninit` returns how many it has
-    // initialised from the start of the slice. That a backend stands in between changes nothing:
+    // initialised from the start of the slice: only core's sockets implement `ByteStream`, which is sealed,
+    // and its docs promise that. That a backend stands in between changes nothing:
     // `poll_io` is generic over the value, so the only numbers a backend can hand back are those
     // that `recv` on this very slice returned to it.
     unsafe { cursor.advance(n) };

@@ -7,14 +7,12 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use futures_io::AsyncWrite;
 use hyper::rt::{Read, ReadBufCursor, Write};
-use kumi_core::net::TcpStream;
-use kumi_core::runtime::Io;
+use kumi_core::net::ByteStream;
 
 use crate::io::fill_uninit;
 
-/// A socket of Kumi, for hyper to read and write.
+/// A socket of Kumi, for hyper to read and write: a `TcpStream` or a `UnixStream`.
 ///
 /// Reads go straight into hyper's buffer, which is neither zeroed before nor copied from after.
 /// Vectored writes are one system call, and hyper is told so: a head and its body leave together
@@ -69,7 +67,7 @@ impl<S> HyperIo<S> {
     }
 }
 
-impl<R: Io> Read for HyperIo<TcpStream<R>> {
+impl<S: ByteStream> Read for HyperIo<S> {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -79,17 +77,18 @@ impl<R: Io> Read for HyperIo<TcpStream<R>> {
     }
 }
 
-impl<R: Io> Write for HyperIo<TcpStream<R>> {
+impl<S: ByteStream> Write for HyperIo<S> {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut &self.socket).poll_write(cx, buf)
+        self.socket.poll_write(cx, buf)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.socket.is_write_vectored()
+        // One system call: `ByteStream` promises it.
+        true
     }
 
     fn poll_write_vectored(
@@ -97,15 +96,16 @@ impl<R: Io> Write for HyperIo<TcpStream<R>> {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut &self.socket).poll_write_vectored(cx, bufs)
+        self.socket.poll_write_vectored(cx, bufs)
     }
 
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut &self.socket).poll_flush(cx)
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // Nothing is kept back.
+        Poll::Ready(Ok(()))
     }
 
     /// Closes the direction for writing; the peer reads the end of the stream.
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut &self.socket).poll_close(cx)
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(self.socket.close_write())
     }
 }

@@ -15,27 +15,27 @@ use kumi_core::task::SpawnExt;
 use crate::Fresh;
 use crate::probe::{assert_cancelled, park_on, poll_once, turns};
 
-const HERE: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 0);
+pub(super) const HERE: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 0);
 
-async fn listen<R: Io>(rt: &R) -> (TcpListener<R>, SocketAddr) {
+pub(super) async fn listen<R: Io>(rt: &R) -> (TcpListener<R>, SocketAddr) {
     let listener = TcpListener::bind(rt, HERE).await.unwrap();
     let addr = listener.local_addr().unwrap();
     (listener, addr)
 }
 
 /// Both ends of a connection.
-async fn pair<R: Io>(rt: &R) -> (TcpStream<R>, TcpStream<R>) {
+pub(super) async fn pair<R: Io>(rt: &R) -> (TcpStream<R>, TcpStream<R>) {
     let (listener, addr) = listen(rt).await;
     let connect = rt.spawn(TcpStream::connect(rt, addr));
     let (accepted, _) = listener.accept().await.unwrap();
     (connect.await.unwrap().unwrap(), accepted)
 }
 
-async fn read<R: Io>(mut stream: &TcpStream<R>, buf: &mut [u8]) -> io::Result<usize> {
+pub(super) async fn read<R: Io>(mut stream: &TcpStream<R>, buf: &mut [u8]) -> io::Result<usize> {
     poll_fn(|cx| Pin::new(&mut stream).poll_read(cx, buf)).await
 }
 
-async fn read_exact<R: Io>(stream: &TcpStream<R>, len: usize) -> Vec<u8> {
+pub(super) async fn read_exact<R: Io>(stream: &TcpStream<R>, len: usize) -> Vec<u8> {
     let mut bytes = vec![0; len];
     let mut got = 0;
     while got < len {
@@ -46,7 +46,7 @@ async fn read_exact<R: Io>(stream: &TcpStream<R>, len: usize) -> Vec<u8> {
     bytes
 }
 
-async fn write_all<R: Io>(mut stream: &TcpStream<R>, mut bytes: &[u8]) {
+pub(super) async fn write_all<R: Io>(mut stream: &TcpStream<R>, mut bytes: &[u8]) {
     while !bytes.is_empty() {
         let n = poll_fn(|cx| Pin::new(&mut stream).poll_write(cx, bytes)).await;
         bytes = &bytes[n.unwrap()..];

@@ -91,6 +91,75 @@ macro_rules! io_suite {
                 connects_by_name,
                 after_the_shutdown(fresh) if OwnReactor,
             }
+            net_options {
+                settings_of_a_connection,
+                a_local_address,
+                several_addresses,
+                listeners_share_a_port,
+                accepted_without_delay,
+                incoming,
+                many_accept,
+                a_socket_of_ones_own,
+                back_to_the_standard_library if ForeignThreads,
+                peek,
+                try_once,
+                halves,
+                reunited_halves,
+                a_reset_is_an_error,
+                writing_to_nobody_is_an_error,
+                numbers_are_used_again,
+                a_greedy_reader_gives_way,
+            }
+            net_udp {
+                echo,
+                one_peer,
+                by_polling,
+                peek,
+                of_any_length,
+                a_dropped_receive_loses_nothing,
+                many_receive,
+                operations_of_ones_own,
+                a_refusal_is_told,
+                of_the_standard_library,
+                settings,
+                multicast,
+                a_greedy_sender_gives_way,
+                everything_is_send,
+            }
+            net_unix {
+                echo,
+                incoming,
+                paths_that_do_not_work,
+                abstract_names,
+                a_full_queue_is_waited_for,
+                a_pair,
+                of_the_standard_library,
+                a_waiting_accept_is_cancelled,
+                datagrams,
+                datagrams_by_polling,
+                datagrams_wait_for_room,
+            }
+            net_faults {
+                accept_waits_after_an_error,
+                the_pause_has_an_end,
+                incoming_goes_on_after_an_error,
+                a_careless_server_does_not_spin,
+                failed_connections_are_passed_over,
+                endless_failed_connections_do_not_spin,
+                interruptions_are_not_handed_out,
+                errors_of_transfers_are_handed_out,
+                a_reader_that_ignores_errors_can_be_cancelled,
+                connecting_has_a_time_limit,
+                connecting_times_out,
+                a_slow_resolver_stops_nobody,
+                a_dropped_look_up,
+            }
+            erased_io {
+                descriptors,
+                tcp,
+                udp,
+                unix,
+            }
         }
     };
 }

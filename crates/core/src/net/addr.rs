@@ -10,11 +10,14 @@ use crate::runtime::{Spawn, SpawnBlocking};
 ///
 /// [`TcpStream::connect`](super::TcpStream::connect) and
 /// [`TcpListener::bind`](super::TcpListener::bind) take whatever converts to it: a [`SocketAddr`] or
-/// its parts, a pair of host and port, or text like `"example.org:80"`.
+/// its parts, a pair of host and port, text like `"example.org:80"`, or several addresses, which are tried
+/// in their order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
     /// An address: no look-up.
     Addr(SocketAddr),
+    /// Several addresses: no look-up either.
+    Addrs(Vec<SocketAddr>),
     /// A name with a port, as `host:port`: looked up on a thread that may block.
     Name(String),
 }
@@ -37,6 +40,24 @@ from_addr!(
     (Ipv4Addr, u16),
     (Ipv6Addr, u16)
 );
+
+impl From<Vec<SocketAddr>> for Target {
+    fn from(addrs: Vec<SocketAddr>) -> Self {
+        Self::Addrs(addrs)
+    }
+}
+
+impl From<&[SocketAddr]> for Target {
+    fn from(addrs: &[SocketAddr]) -> Self {
+        Self::Addrs(addrs.to_vec())
+    }
+}
+
+impl<const N: usize> From<[SocketAddr; N]> for Target {
+    fn from(addrs: [SocketAddr; N]) -> Self {
+        Self::Addrs(addrs.into())
+    }
+}
 
 impl From<&str> for Target {
     fn from(text: &str) -> Self {
@@ -76,7 +97,7 @@ impl From<(&str, u16)> for Target {
 ///
 /// # Errors
 ///
-/// What the resolver says; `InvalidInput` for text without a port.
+/// What the resolver says; `InvalidInput` for text without a port, `NotFound` if there is no address.
 pub fn lookup<R: Spawn + SpawnBlocking, A: Into<Target>>(
     runtime: &R,
     target: A,
@@ -92,16 +113,39 @@ pub(crate) async fn resolve<R: Spawn + SpawnBlocking>(
     use crate::task::TaskBuilder;
     let name = match target {
         Target::Addr(addr) => return Ok(vec![addr]),
+        Target::Addrs(addrs) if addrs.is_empty() => return Err(nothing("an empty list")),
+        Target::Addrs(addrs) => return Ok(addrs),
         Target::Name(name) => name,
     };
     let builder = TaskBuilder::new().name(format!("look-up of {name}"));
     let found = builder.spawn_blocking_on(&runtime, move || {
         let addrs: Vec<_> = name.to_socket_addrs()?.collect();
         if addrs.is_empty() {
-            let text = format!("`{name}` has no address");
-            return Err(io::Error::new(io::ErrorKind::NotFound, text));
+            return Err(nothing(&format!("`{name}`")));
         }
         Ok(addrs)
     });
     found.await?
+}
+
+fn nothing(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::NotFound, format!("{what} has no address"))
+}
+
+/// Tries one address after the other; the last error if none works. `addrs` is not empty.
+pub(super) async fn first_that_works<T, F>(
+    addrs: Vec<SocketAddr>,
+    mut attempt: impl FnMut(SocketAddr) -> F,
+) -> io::Result<T>
+where
+    F: Future<Output = io::Result<T>>,
+{
+    let mut last = None;
+    for addr in addrs {
+        match attempt(addr).await {
+            Ok(value) => return Ok(value),
+            Err(error) => last = Some(error),
+        }
+    }
+    Err(last.expect("a look-up that succeeds finds at least one address"))
 }

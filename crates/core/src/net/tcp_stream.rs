@@ -1,31 +1,36 @@
 //! A TCP connection.
 
-use std::fmt;
 use std::future::{Future, poll_fn};
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::mem::MaybeUninit;
 use std::net::{Shutdown, SocketAddr};
+use std::os::fd::OwnedFd;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
+use std::time::Duration;
 
-use futures_io::{AsyncRead, AsyncWrite};
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use socket2::{SockRef, Socket};
 
-use super::addr::{Target, resolve};
-use crate::runtime::{Direction, Done, Io, Registered};
+use super::addr::Target;
+use super::byte_stream::{ByteStream, byte_stream, byte_traits, count, sealed::Sealed};
+use super::fd::{Fd, socket_methods, socket_traits};
+use super::system::is_in_progress;
+use super::{ConnectOptions, Keepalive, ReadHalf, WriteHalf};
+use crate::runtime::{Direction, Done, Io};
 
 /// A TCP connection.
 ///
 /// Reads and writes through the traits of `futures-io`, on the value or on a shared reference to it.
-/// One task may read and one may write at the same time.
+/// One task may read and one may write at the same time, through two references or through the halves
+/// of [`into_split`](Self::into_split).
 pub struct TcpStream<R: Io> {
-    io: R::Registered<std::net::TcpStream>,
+    io: Fd<R, std::net::TcpStream>,
 }
 
-impl<R: Io> Unpin for TcpStream<R> {}
-
 impl<R: Io> TcpStream<R> {
-    /// Connects to `addr`; a name is looked up, and its addresses are tried in order.
+    /// Connects to `addr`; a name is looked up, and of several addresses one after the other is tried.
+    ///
+    /// For settings, a local address or a time limit see [`ConnectOptions`].
     ///
     /// # Cancel safety
     ///
@@ -38,33 +43,46 @@ impl<R: Io> TcpStream<R> {
         runtime: &R,
         addr: A,
     ) -> impl Future<Output = io::Result<Self>> + Send + use<R, A> {
-        let (runtime, target) = (runtime.clone(), addr.into());
+        ConnectOptions::new().connect(runtime, addr)
+    }
+
+    /// Connects a TCP socket that the caller has made, with whatever options it has (one of `socket2`,
+    /// for example), to `addr`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it gives the attempt up and closes the socket.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn connect_socket(
+        runtime: &R,
+        socket: impl Into<OwnedFd>,
+        addr: SocketAddr,
+    ) -> impl Future<Output = io::Result<Self>> + Send {
+        let (runtime, socket) = (runtime.clone(), Socket::from(socket.into()));
         async move {
-            let mut last = None;
-            for addr in resolve(runtime.clone(), target).await? {
-                match Self::connect_to(&runtime, addr).await {
-                    Ok(stream) => return Ok(stream),
-                    Err(error) => last = Some(error),
-                }
-            }
-            Err(last.expect("a look-up that succeeds finds at least one address"))
+            socket.set_nonblocking(true)?;
+            Self::connect_prepared(&runtime, socket, addr).await
         }
     }
 
-    async fn connect_to(runtime: &R, addr: SocketAddr) -> io::Result<Self> {
-        let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
-        socket.set_nonblocking(true)?;
+    /// Connects a socket that is in non-blocking mode.
+    pub(super) async fn connect_prepared(
+        runtime: &R,
+        socket: Socket,
+        addr: SocketAddr,
+    ) -> io::Result<Self> {
         match socket.connect(&addr.into()) {
-            Ok(()) => {}
             // An interrupted connect goes on by itself, like one that would block.
-            Err(error) if is_in_progress(&error) => {}
-            Err(error) => return Err(error),
+            Err(error) if !is_in_progress(&error) => return Err(error),
+            _ => {}
         }
         let stream = Self {
-            io: runtime.register(socket.into())?,
+            io: Fd::new(runtime, socket.into())?,
         };
-        poll_fn(|cx| stream.io.poll_io(cx, Direction::Write, is_connected)).await?;
-        stream.set_nodelay(true)?;
+        poll_fn(|cx| stream.io.poll(cx, Direction::Write, is_connected)).await?;
         Ok(stream)
     }
 
@@ -77,10 +95,17 @@ impl<R: Io> TcpStream<R> {
     pub fn from_std(runtime: &R, stream: std::net::TcpStream) -> io::Result<Self> {
         stream.set_nonblocking(true)?;
         stream.set_nodelay(true)?;
+        Self::prepared(runtime, stream)
+    }
+
+    /// Takes over a socket that is in non-blocking mode.
+    pub(super) fn prepared(runtime: &R, stream: std::net::TcpStream) -> io::Result<Self> {
         Ok(Self {
-            io: runtime.register(stream)?,
+            io: Fd::new(runtime, stream)?,
         })
     }
+
+    socket_methods!(std::net::TcpStream);
 
     /// Returns the local address.
     ///
@@ -88,7 +113,7 @@ impl<R: Io> TcpStream<R> {
     ///
     /// What the system says.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.io.get_ref().local_addr()
+        self.io.get().local_addr()
     }
 
     /// Returns the address of the peer.
@@ -97,7 +122,7 @@ impl<R: Io> TcpStream<R> {
     ///
     /// What the system says.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.io.get_ref().peer_addr()
+        self.io.get().peer_addr()
     }
 
     /// Sets whether small writes are sent at once (`TCP_NODELAY`); they are by default.
@@ -106,7 +131,7 @@ impl<R: Io> TcpStream<R> {
     ///
     /// What the system says.
     pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
-        self.io.get_ref().set_nodelay(nodelay)
+        self.io.get().set_nodelay(nodelay)
     }
 
     /// Returns whether small writes are sent at once.
@@ -115,229 +140,108 @@ impl<R: Io> TcpStream<R> {
     ///
     /// What the system says.
     pub fn nodelay(&self) -> io::Result<bool> {
-        self.io.get_ref().nodelay()
+        self.io.get().nodelay()
     }
 
-    /// Closes one or both directions.
+    /// Sets what becomes of bytes that were written and not yet sent when the socket is closed
+    /// (`SO_LINGER`).
+    ///
+    /// With zero they are thrown away and the peer gets a reset. With more, closing *blocks* the thread
+    /// for up to so long, and so does dropping the stream; so zero and `None`, the default, are what an
+    /// asynchronous program wants.
     ///
     /// # Errors
     ///
     /// What the system says.
-    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        self.io.get_ref().shutdown(how)
+    pub fn set_linger(&self, linger: Option<Duration>) -> io::Result<()> {
+        SockRef::from(self).set_linger(linger)
     }
 
-    /// Whether vectored writes reach the system as one call: they do.
-    ///
-    /// `futures-io` has no such question, so adapters ask here.
-    #[must_use]
-    pub const fn is_write_vectored(&self) -> bool {
-        true
-    }
-
-    /// Reads into memory that need not be initialised; returns how many bytes were.
+    /// Returns what becomes of bytes that were not yet sent; see [`set_linger`](Self::set_linger).
     ///
     /// # Errors
     ///
     /// What the system says.
-    pub fn poll_read_uninit(
-        &self,
-        cx: &mut Context<'_>,
-        buf: &mut [MaybeUninit<u8>],
-    ) -> Poll<io::Result<usize>> {
-        let len = buf.len();
-        self.retry(cx, Direction::Read, |socket| {
-            SockRef::from(socket).recv(buf).map(|n| count(n, len))
-        })
+    pub fn linger(&self) -> io::Result<Option<Duration>> {
+        SockRef::from(self).linger()
     }
 
-    /// Waits until there may be something to read.
-    ///
-    /// # Cancel safety
-    ///
-    /// Nothing is lost when it is dropped.
+    /// Probes the connection while nothing happens, or no more.
     ///
     /// # Errors
     ///
-    /// If the runtime has been shut down.
-    pub async fn readable(&self) -> io::Result<()> {
-        self.io.ready(Direction::Read).await
-    }
-
-    /// Waits until there may be room to write.
-    ///
-    /// # Cancel safety
-    ///
-    /// Nothing is lost when it is dropped.
-    ///
-    /// # Errors
-    ///
-    /// If the runtime has been shut down.
-    pub async fn writable(&self) -> io::Result<()> {
-        self.io.ready(Direction::Write).await
-    }
-
-    /// `poll_io` that does not hand out interruptions by signals.
-    fn retry<T>(
-        &self,
-        cx: &mut Context<'_>,
-        direction: Direction,
-        mut op: impl FnMut(&std::net::TcpStream) -> io::Result<Done<T>>,
-    ) -> Poll<io::Result<T>> {
-        loop {
-            match ready!(self.io.poll_io(cx, direction, &mut op)) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                done => return Poll::Ready(done),
-            }
+    /// What the system says.
+    pub fn set_keepalive(&self, keepalive: Option<&Keepalive>) -> io::Result<()> {
+        match keepalive {
+            Some(keepalive) => keepalive.set(&SockRef::from(self)),
+            None => SockRef::from(self).set_keepalive(false),
         }
     }
-}
 
-/// A transfer of `n` bytes out of `len` that were possible: fewer means that there was no more.
-///
-/// Not so for zero: the end of the stream is there again at the next read.
-fn count(n: usize, len: usize) -> Done<usize> {
-    Done {
-        value: n,
-        drained: 0 < n && n < len,
+    /// Returns whether the connection is probed while nothing happens.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn keepalive(&self) -> io::Result<bool> {
+        SockRef::from(self).keepalive()
+    }
+
+    /// Sets how many hops a packet may take (IPv4).
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
+        self.io.get().set_ttl(ttl)
+    }
+
+    /// Returns how many hops a packet may take (IPv4).
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn ttl(&self) -> io::Result<u32> {
+        self.io.get().ttl()
+    }
+
+    /// Waits for bytes and copies them to `buf` without taking them out; zero at the end of the stream.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost when it is dropped.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub async fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
+        let peek = |socket: &std::net::TcpStream| socket.peek(buf).map(Done::more);
+        self.io.run(Direction::Read, peek).await
+    }
+
+    /// Copies bytes to `buf` without taking them out; see [`peek`](Self::peek).
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn poll_peek(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        let peek = |socket: &std::net::TcpStream| socket.peek(buf).map(Done::more);
+        self.io.poll(cx, Direction::Read, peek)
     }
 }
 
-fn is_in_progress(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
-    ) || error.raw_os_error() == Some(in_progress())
-}
-
-/// `EINPROGRESS`, which has no stable [`io::ErrorKind`].
-fn in_progress() -> i32 {
-    if cfg!(any(target_os = "linux", target_os = "android")) {
-        115
-    } else {
-        36
-    }
-}
+byte_stream!(TcpStream);
+socket_traits!(TcpStream);
 
 /// Whether a connect in progress has ended: well, badly, or not yet.
 fn is_connected(socket: &std::net::TcpStream) -> io::Result<Done<()>> {
-    if let Some(error) = socket.take_error()? {
-        return Err(error);
-    }
     match socket.peer_addr() {
         Ok(_) => Ok(Done::more(())),
         Err(error) if error.kind() == io::ErrorKind::NotConnected => {
-            Err(io::ErrorKind::WouldBlock.into())
+            // It has failed, or has not ended.
+            let failed = socket.take_error()?;
+            Err(failed.unwrap_or_else(|| io::ErrorKind::WouldBlock.into()))
         }
         Err(error) => Err(error),
-    }
-}
-
-impl<R: Io> AsyncRead for &TcpStream<R> {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
-        let len = buf.len();
-        self.retry(cx, Direction::Read, |mut socket| {
-            socket.read(buf).map(|n| count(n, len))
-        })
-    }
-
-    fn poll_read_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &mut [IoSliceMut<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let len = bufs.iter().map(|buf| buf.len()).sum();
-        self.retry(cx, Direction::Read, |mut socket| {
-            socket.read_vectored(bufs).map(|n| count(n, len))
-        })
-    }
-}
-
-impl<R: Io> AsyncWrite for &TcpStream<R> {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        self.retry(cx, Direction::Write, |mut socket| {
-            socket.write(buf).map(|n| count(n, buf.len()))
-        })
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let len = bufs.iter().map(|buf| buf.len()).sum();
-        self.retry(cx, Direction::Write, |mut socket| {
-            socket.write_vectored(bufs).map(|n| count(n, len))
-        })
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    /// Closes the direction for writing; the peer reads the end of the stream.
-    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.shutdown(Shutdown::Write) {
-            Err(error) if error.kind() != io::ErrorKind::NotConnected => Poll::Ready(Err(error)),
-            _ => Poll::Ready(Ok(())),
-        }
-    }
-}
-
-impl<R: Io> AsyncRead for TcpStream<R> {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut &*self).poll_read(cx, buf)
-    }
-
-    fn poll_read_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &mut [IoSliceMut<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut &*self).poll_read_vectored(cx, bufs)
-    }
-}
-
-impl<R: Io> AsyncWrite for TcpStream<R> {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut &*self).poll_write(cx, buf)
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut &*self).poll_write_vectored(cx, bufs)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut &*self).poll_flush(cx)
-    }
-
-    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut &*self).poll_close(cx)
-    }
-}
-
-impl<R: Io> fmt::Debug for TcpStream<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("TcpStream").field(self.io.get_ref()).finish()
     }
 }

@@ -67,7 +67,7 @@ pub trait DynRegistered: Send + Sync + 'static {
     fn ready(
         &self,
         direction: Direction,
-    ) -> Pin<Box<dyn Future<Output = io::Result<()>> + Send + '_>>;
+    ) -> Pin<Box<dyn Future<Output = io::Result<()>> + Send + Sync + '_>>;
 
     /// See [`Registered::try_io`].
     ///
@@ -94,7 +94,7 @@ impl<G: Registered<Shared>> DynRegistered for G {
     fn ready(
         &self,
         direction: Direction,
-    ) -> Pin<Box<dyn Future<Output = io::Result<()>> + Send + '_>> {
+    ) -> Pin<Box<dyn Future<Output = io::Result<()>> + Send + Sync + '_>> {
         Box::pin(Registered::ready(self, direction))
     }
 
@@ -139,6 +139,14 @@ impl<F: fmt::Debug> fmt::Debug for AnyRegistered<F> {
 impl<F: Source> Registered<F> for AnyRegistered<F> {
     fn get_ref(&self) -> &F {
         &self.source
+    }
+
+    fn into_inner(self) -> io::Result<F> {
+        let Self { registered, source } = self;
+        drop(registered);
+        Arc::into_inner(source).ok_or_else(|| {
+            io::Error::other("the runtime keeps a descriptor whose registration has ended")
+        })
     }
 
     fn poll_io<T>(

@@ -81,9 +81,17 @@ pub trait Io: Runtime {
 ///
 /// All methods may be called on any thread; there may be one waiter per direction through
 /// [`poll_io`](Registered::poll_io), and any number through [`ready`](Registered::ready).
-pub trait Registered<F>: Send + Sync + 'static {
+pub trait Registered<F>: Send + Sync + Sized + 'static {
     /// Returns the registered value.
     fn get_ref(&self) -> &F;
+
+    /// Ends the registration and returns the registered value, whose descriptor stays open and in
+    /// non-blocking mode.
+    ///
+    /// # Errors
+    ///
+    /// If the system or the runtime cannot end it; then the descriptor is closed.
+    fn into_inner(self) -> io::Result<F>;
 
     /// Tries `op` until it does something else than to say "would block"; parks the task if it
     /// does.
@@ -116,7 +124,10 @@ pub trait Registered<F>: Send + Sync + 'static {
     /// # Errors
     ///
     /// If the runtime has been shut down, unless its reactor goes on.
-    fn ready(&self, direction: Direction) -> impl Future<Output = io::Result<()>> + Send + '_;
+    fn ready(
+        &self,
+        direction: Direction,
+    ) -> impl Future<Output = io::Result<()>> + Send + Sync + '_;
 
     /// Tries `op` once, now, outside of a poll.
     ///

@@ -13,7 +13,7 @@ use hyper::server::conn::http1 as server;
 use hyper::service::service_fn;
 use hyper::upgrade::Upgraded;
 use hyper::{Request, Response, StatusCode};
-use kumi_core::net::TcpStream;
+use kumi_core::net::{TcpStream, UnixStream};
 use kumi_core::runtime::Io;
 use kumi_core::task::SpawnExt;
 use kumi_hyper::{FuturesIo, HyperIo};
@@ -81,6 +81,21 @@ pub(crate) async fn a_connection_that_is_not_kept_ends_with_the_end_of_the_strea
         .expect("text, then the end");
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
     assert!(answer.ends_with("\r\n\r\nhello"), "{answer}");
+}
+
+pub(crate) async fn unix_sockets_do_as_well<R: Io>(rt: R) {
+    let (ours, theirs) = UnixStream::pair(&rt).expect("a pair");
+    let serve = server::Builder::new().serve_connection(HyperIo::new(theirs), service_fn(echo));
+    let server = rt.spawn(serve);
+    let (mut sender, connection) = client::handshake(HyperIo::new(ours))
+        .await
+        .expect("a handshake");
+    rt.spawn(connection).detach();
+    let sent = pattern(MEBIBYTE);
+    let response = sender.send_request(post(sent.clone())).await;
+    assert!(body_of(response.expect("an answer")).await == sent);
+    drop(sender);
+    server.await.expect("no panic").expect("a good end");
 }
 
 pub(crate) async fn a_vectored_write_takes_every_slice<R: Io>(rt: R) {

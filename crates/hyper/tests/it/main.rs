@@ -35,6 +35,7 @@ on_every_backend! {
     http1::a_mebibyte_comes_back_twice_over_one_connection,
     http1::many_connections_at_once,
     http1::a_connection_that_is_not_kept_ends_with_the_end_of_the_stream,
+    http1::unix_sockets_do_as_well,
     http1::a_vectored_write_takes_every_slice,
     http1::a_stream_of_futures_io_does_as_well,
     http1::an_upgrade_gives_the_socket_back,

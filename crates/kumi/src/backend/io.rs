@@ -50,7 +50,7 @@ impl Io for Backend {
 
 macro_rules! each {
     ($io:expr, $inner:ident => $do:expr) => {
-        match &$io.0 {
+        match $io {
             #[cfg(feature = "loop")]
             Inner::Loop($inner) => $do,
             #[cfg(feature = "tokio")]
@@ -64,7 +64,11 @@ macro_rules! each {
 
 impl<F: Source> Registered<F> for BackendIo<F> {
     fn get_ref(&self) -> &F {
-        each!(self, io => io.get_ref())
+        each!(&self.0, io => io.get_ref())
+    }
+
+    fn into_inner(self) -> io::Result<F> {
+        each!(self.0, io => io.into_inner())
     }
 
     fn poll_io<T>(
@@ -73,11 +77,11 @@ impl<F: Source> Registered<F> for BackendIo<F> {
         direction: Direction,
         op: impl FnMut(&F) -> io::Result<Done<T>>,
     ) -> Poll<io::Result<T>> {
-        each!(self, io => io.poll_io(cx, direction, op))
+        each!(&self.0, io => io.poll_io(cx, direction, op))
     }
 
     async fn ready(&self, direction: Direction) -> io::Result<()> {
-        each!(self, io => io.ready(direction).await)
+        each!(&self.0, io => io.ready(direction).await)
     }
 
     fn try_io<T>(
@@ -85,6 +89,6 @@ impl<F: Source> Registered<F> for BackendIo<F> {
         direction: Direction,
         op: impl FnOnce(&F) -> io::Result<Done<T>>,
     ) -> io::Result<T> {
-        each!(self, io => io.try_io(direction, op))
+        each!(&self.0, io => io.try_io(direction, op))
     }
 }
