@@ -73,9 +73,13 @@ fn on<R: Io>(rt: &R, connections: usize, requests: usize) {
         let addr = listener.local_addr().expect("an address");
         let spawner = rt.clone();
         let server = rt.spawn(async move {
-            loop {
+            let mut tasks = Vec::new();
+            for _ in 0..connections {
                 let (stream, _) = listener.accept().await.expect("a connection");
-                spawner.spawn(serve(HyperIo::new(stream))).detach();
+                tasks.push(spawner.spawn(serve(HyperIo::new(stream))));
+            }
+            for task in tasks {
+                task.await.expect("no connection panics");
             }
         });
         let clients: Vec<_> = (0..connections)
@@ -93,7 +97,7 @@ fn on<R: Io>(rt: &R, connections: usize, requests: usize) {
         for client in clients {
             client.await.expect("no client fails");
         }
-        drop(server);
+        server.await.expect("the server does not panic");
     });
 }
 
