@@ -94,6 +94,16 @@ fn end_elsewhere(child: &Child, number: usize) -> thread::JoinHandle<Waker> {
     })
 }
 
+/// Ends a child on a thread of its own, by a waker that is used up.
+fn end_for_good(child: &Child, number: usize) -> thread::JoinHandle<()> {
+    let waker = child.waker.lock().unwrap().take().unwrap();
+    let child = child.clone();
+    thread::spawn(move || {
+        child.set(number);
+        waker.wake();
+    })
+}
+
 /// A wake beside the poll of the parent: it is not lost.
 #[test]
 fn wake_beside_a_poll() {
@@ -121,6 +131,26 @@ fn two_wakes_beside_polls() {
             thread.join().unwrap();
         }
         assert_eq!((one.polls(), two.polls()), (2, 2));
+    });
+}
+
+/// A wake beside a poll that has taken two others: it wakes nobody, and the poll looks for it at its end.
+#[test]
+fn a_wake_beside_a_poll_of_two() {
+    check_three(|| {
+        let children = [Child::new(), Child::new(), Child::new()];
+        let [one, two, three] = children.clone();
+        let mut all = pin!(gather(children));
+        let (outputs, thread) = run(all.as_mut(), || {
+            for (child, number) in [(&one, 1), (&two, 2)] {
+                child.set(number);
+                child.waker().wake();
+            }
+            end_elsewhere(&three, 3)
+        });
+        assert_eq!(outputs, [1, 2, 3]);
+        thread.join().unwrap();
+        assert_eq!([&one, &two, &three].map(Child::polls), [2; 3]);
     });
 }
 
@@ -183,6 +213,42 @@ fn wake_beside_the_drop() {
         assert_eq!(child.polls(), 1);
         drop((child, waker));
         assert_eq!(Arc::strong_count(&woken), 1, "nobody keeps it");
+    });
+}
+
+/// A waker that is used up beside the drop of the set: its reference, which went with the wake, is given back
+/// by the set, and whoever wakes the parent has one of the set's for it.
+#[test]
+fn the_last_wake_beside_the_drop() {
+    check(|| {
+        let child = Child::new();
+        let (woken, waker) = Woken::new();
+        let mut all = Box::pin(gather([child.clone()]));
+        begin(all.as_mut(), &waker);
+        let thread = end_for_good(&child, 1);
+        drop(all);
+        thread.join().unwrap();
+        assert!(woken.times() <= 1);
+        drop((child, waker));
+        assert_eq!(Arc::strong_count(&woken), 1, "nobody keeps it");
+    });
+}
+
+/// Two wakers that are used up beside polls: their references come back to the set, in the order of
+/// the wakes or all at once.
+#[test]
+fn the_last_wakes_beside_polls() {
+    check_three(|| {
+        let (one, two) = (Child::new(), Child::new());
+        let mut all = pin!(gather([one.clone(), two.clone()]));
+        let (outputs, threads) = run(all.as_mut(), || {
+            [end_for_good(&one, 1), end_for_good(&two, 2)]
+        });
+        assert_eq!(outputs, [1, 2]);
+        for thread in threads {
+            thread.join().unwrap();
+        }
+        assert_eq!((one.polls(), two.polls()), (2, 2));
     });
 }
 

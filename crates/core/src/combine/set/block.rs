@@ -13,14 +13,17 @@
 //! and appended to the other in the order of the pushes. There is no ABA problem, because
 //! nothing is taken from its middle.
 //!
-//! **Whose wake is it?** While the set is polled, `owner` is the mark of that thread. Whoever reads its
-//! own mark there is inside of that poll, further up the same stack: only the thread itself writes its
-//! mark, it writes zero when the poll ends, and a thread always sees its own last write. (A mark
+//! **Whose wake is it?** While the set is polled, and while it drops its children, `owner` is the mark of
+//! that thread. Whoever reads its own mark there is inside of that, further up the same stack: only the
+//! thread itself writes its mark, it writes zero at the end, and a thread always sees its own last write. (A mark
 //! is used again only by a thread that starts after the other has ended.) So that wake may use `turn`.
 //!
 //! **References** are counted in `refs`. Of those counted, `spare` are held by nobody. They belong to the
-//! turn: a waker that is cloned or dropped inside of a poll takes one from there, or puts it
-//! there, without an atomic operation. The set gives all of them back when it is dropped.
+//! turn: a waker that is cloned or dropped inside of a poll, or with its child, takes one from there, or
+//! puts it there, without an atomic operation. The set gives all of them back when it is dropped.
+//!
+//! A waker that is used up by a wake from elsewhere gives its reference away with its place in the inbox:
+//! whoever empties the inbox, or closes it, puts it to the spare ones.
 //!
 //! **Once.** A child is at most once in each queue. In `turn` it is if its `next` says so. For the
 //! inbox, `claimed` is swapped to true before the push, and to false when the inbox is emptied. Both are
@@ -33,9 +36,11 @@
 //! `BUSY` sets `AGAIN`: the busy one wakes once more, since its wake may have come before the
 //! poll that emptied the inbox. The set writes `parent` only while it has set `BUSY` itself; if it
 //! cannot, it has the new waker woken at once, to try again. `CLOSED` says that the set has
-//! ended: pushes do nothing; whoever is busy then takes the parent's waker away. A poll that takes
-//! something from the inbox sets `POLLED` in the same step and clears it at its end. As long as it
-//! is set a push wakes nobody: the poll finds it at its end, and wakes its own task.
+//! ended: pushes do nothing; whoever is busy then takes the parent's waker away, and gives back the
+//! reference that the set has left for him: his own may be given away. A poll that takes
+//! more than one from the inbox sets `POLLED` in the same step and clears it at its end. As long as it
+//! is set a push wakes nobody: the poll finds it at its end, and wakes its own task. (For a single one
+//! that would be a step more, and hardly time enough for another to come.)
 //!
 //! # Invariants
 //!
@@ -53,7 +58,7 @@
 )]
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
-use std::mem::MaybeUninit;
+use std::mem::{ManuallyDrop, MaybeUninit};
 use std::ptr::NonNull;
 use std::task::Waker;
 
@@ -75,6 +80,9 @@ pub(super) const FLAGS: usize = BUSY | AGAIN | CLOSED | POLLED;
 /// Above the flags: the index of the newest in the inbox plus one, or zero.
 pub(super) const SHIFT: u32 = 4;
 
+/// In a slot's `link`: the reference of the waker came with the wake.
+pub(super) const GIVEN: u32 = 1 << 31;
+
 /// More children than this do not fit into the words of a block.
 pub(super) const MOST: usize = 1 << 28;
 
@@ -92,7 +100,7 @@ pub(super) const END: u32 = u32::MAX - 1;
 pub(super) struct Header {
     /// The newest in the inbox, and the flags.
     pub(super) inbox: AtomicUsize,
-    refs: AtomicUsize,
+    pub(super) refs: AtomicUsize,
     apart: Apart,
     /// The mark of the thread that polls the set, or zero.
     pub(super) owner: AtomicUsize,
@@ -106,6 +114,9 @@ pub(super) struct Header {
     pub(super) spare: UnsafeCell<usize>,
     pub(super) first: UnsafeCell<u32>,
     pub(super) last: UnsafeCell<u32>,
+    /// A model sees whether it ends.
+    #[cfg(loom)]
+    alive: loom::alloc::Track<()>,
 }
 
 /// Keeps its neighbours from sharing a cache line.
@@ -118,7 +129,7 @@ pub(super) struct Slot {
     pub(super) index: u32,
     /// The next in `turn`, or one of the values above.
     pub(super) next: UnsafeCell<u32>,
-    /// The next older one in the inbox: its index plus one, or zero.
+    /// The next older one in the inbox, its index plus one, or zero; and `GIVEN`.
     pub(super) link: AtomicU32,
     /// In the inbox, or finished.
     pub(super) claimed: AtomicBool,
@@ -180,6 +191,8 @@ fn allocate(len: usize, done: usize, owner: usize, parent: Waker, room: Option<R
         last: UnsafeCell::new(END),
         len: len as u32,
         apart_too: Apart(MaybeUninit::uninit()),
+        #[cfg(loom)]
+        alive: loom::alloc::Track::new(()),
     };
     // SAFETY: the memory is fresh, aligned, and large enough.
     unsafe { base.cast::<Header>().write(header) };
@@ -263,7 +276,7 @@ pub(super) fn release(slot: NonNull<Slot>) {
 
 /// Gives references back, and frees the block if they were the last.
 #[inline]
-fn release_many(slots: Slots, count: usize) {
+pub(super) fn release_many(slots: Slots, count: usize) {
     // Release: what was done through them comes before the end of the block; pairs with the
     // Acquire in `free`.
     if header(slots).refs.fetch_sub(count, Ordering::Release) == count {
@@ -271,7 +284,7 @@ fn release_many(slots: Slots, count: usize) {
     }
 }
 
-/// Whether this thread is inside of a poll of the set.
+/// Whether this thread is inside of a poll of the set, or drops its children.
 #[inline(always)]
 fn is_mine(slots: Slots) -> bool {
     let mark = thread_mark();
@@ -292,7 +305,10 @@ fn free(slots: Slots) {
 
 /// Drops what is in a block; nobody else uses it.
 fn empty(slots: Slots) {
-    let len = header(slots).len as usize;
+    let this = header(slots);
+    let len = this.len as usize;
+    // For models: nobody reads it any more.
+    this.parent.with_mut(|_| ());
     // SAFETY: as in `header`.
     let base = unsafe { slots.cast::<u8>().sub(SLOTS) };
     // SAFETY: nobody uses the slots any more, by the callers.
@@ -306,13 +322,31 @@ fn empty(slots: Slots) {
 pub(super) fn wake(slot: NonNull<Slot>) {
     let slots = slots_of(slot);
     if is_mine(slots) {
-        // SAFETY: see the protocol: this thread is inside of a poll of the set.
-        let turn = unsafe { Turn::assume(slots) };
-        // SAFETY: invariant 1.
-        turn.push(unsafe { slot.as_ref() }.index);
+        wake_here(slots, slot);
     } else {
-        push(slots, slot);
+        push(slots, slot, false);
     }
+}
+
+/// Wakes the child of `slot` by a waker that ends with that: its reference goes along.
+#[inline]
+pub(super) fn wake_and_release(slot: NonNull<Slot>) {
+    let slots = slots_of(slot);
+    if is_mine(slots) {
+        wake_here(slots, slot).take_ref();
+    } else if !push(slots, slot, true) {
+        release_many(slots, 1);
+    }
+}
+
+/// Wakes the child of `slot` from inside of a poll of the set.
+#[inline(always)]
+fn wake_here<'a>(slots: Slots, slot: NonNull<Slot>) -> ManuallyDrop<Turn<'a>> {
+    // SAFETY: see the protocol: this thread is inside of a poll of the set.
+    let turn = unsafe { Turn::assume(slots) };
+    // SAFETY: invariant 1.
+    turn.push(unsafe { slot.as_ref() }.index);
+    turn
 }
 
 /// The reference of a set to its block.
@@ -321,8 +355,7 @@ pub(super) struct BlockRef(pub(super) Slots);
 // SAFETY: the block is shared between threads by its protocol. What belongs to the set's thread is
 // reached by a `Turn` only, for which the set is borrowed mutably.
 unsafe impl Send for BlockRef {}
-// SAFETY: as above; `&BlockRef` gives access to what any waker may do, and to `is_done`, which only
-// reads what is written with `&mut BlockRef`.
+// SAFETY: as above; `&BlockRef` gives access to what any waker may do.
 unsafe impl Sync for BlockRef {}
 
 impl BlockRef {
@@ -374,14 +407,6 @@ impl BlockRef {
         }
     }
 
-    /// Whether a child has finished.
-    #[inline]
-    pub(super) fn is_done(&self, index: usize) -> bool {
-        let done = &slot(self.0, index as u32).done;
-        // SAFETY: invariant 3: a `Turn` would borrow the set.
-        done.with(|done| unsafe { *done })
-    }
-
     /// Begins a poll with `waker`: from now on until the turn ends, wakes of this thread are the turn's.
     ///
     /// Also takes all from the inbox.
@@ -400,13 +425,23 @@ impl BlockRef {
     pub(super) fn resume(&mut self) -> Turn<'_> {
         Turn::new(self)
     }
+
+    /// The turn in which the children of a closed block are dropped, with their wakers.
+    pub(super) fn clear(&mut self) -> Turn<'_> {
+        header(self.0).owner.store(thread_mark(), Ordering::Relaxed);
+        Turn::new(self)
+    }
 }
 
 impl Drop for BlockRef {
     fn drop(&mut self) {
         let waker = self.close();
         let spare = self.resume().spare_refs();
-        release_many(self.0, 1 + spare);
+        // If these are all there are, nobody is left who could take one more. Acquire: as in `free`.
+        match header(self.0).refs.load(Ordering::Acquire) == 1 + spare {
+            true => free(self.0),
+            false => release_many(self.0, 1 + spare),
+        }
         drop(waker);
     }
 }

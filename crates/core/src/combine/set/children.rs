@@ -401,9 +401,11 @@ impl<F: Future, S: Shape, P: Policy<F::Output>> Drop for Set<F, S, P> {
             Some(children) => children.as_mut(),
             None => self.children.as_mut(),
         };
-        let (block, started, holds) = (&self.block, self.started, self.holds);
+        // Until they are gone, their wakers go without atomic operations.
+        let turn = self.block.as_mut().map(BlockRef::clear);
+        let (started, holds) = (self.started, self.holds);
         let is_done =
-            |index| index < started && block.as_ref().is_none_or(|block| block.is_done(index));
+            |index| index < started && turn.as_ref().is_none_or(|turn| turn.is_done(index as u32));
         let _kept = Kept(self.kept.as_mut(), |index| holds && is_done(index));
         if self.left > 0 || started < self.len {
             // SAFETY: those have not finished.

@@ -8,27 +8,32 @@ use std::ptr::NonNull;
 use std::task::Waker;
 
 use super::block::{
-    AGAIN, BUSY, BlockRef, CLOSED, FLAGS, Header, POLLED, SHIFT, Slot, Slots, header,
+    AGAIN, BUSY, BlockRef, CLOSED, FLAGS, GIVEN, Header, POLLED, SHIFT, Slot, Slots, header,
+    release_many,
 };
 use crate::loom::{Ordering, assert_unlocked, fault};
 use crate::util::discard;
 
-/// Puts the child of `slot` into the inbox, if it is not there.
-pub(super) fn push(slots: Slots, child: NonNull<Slot>) {
+/// Puts the child of `slot` into the inbox, if it is not there; says whether.
+///
+/// The caller has a reference. If it `gives` that away, the set has it when this is true.
+pub(super) fn push(slots: Slots, child: NonNull<Slot>, gives: bool) -> bool {
     assert_unlocked();
     // SAFETY: invariant 1.
     let child = unsafe { child.as_ref() };
     // Release: what was written before the wake is seen by who clears it; pairs with `Turn::drain`.
     if child.claimed.swap(true, Ordering::AcqRel) {
-        return;
+        return false;
     }
+    let given = if gives { GIVEN } else { 0 };
     let inbox = &header(slots).inbox;
     let mut old = inbox.load(Ordering::Relaxed);
     let wakes = loop {
         if old & CLOSED != 0 && !fault("closed_is_ignored") {
-            return;
+            return false;
         }
-        child.link.store((old >> SHIFT) as u32, Ordering::Relaxed);
+        let link = (old >> SHIFT) as u32 | given;
+        child.link.store(link, Ordering::Relaxed);
         let alone = old >> SHIFT == 0 && old & POLLED == 0;
         let flag = match old & BUSY {
             _ if !alone => 0,
@@ -50,9 +55,10 @@ pub(super) fn push(slots: Slots, child: NonNull<Slot>) {
     if wakes && !fault("push_wakes_nobody") {
         wake_parent(slots);
     }
+    true
 }
 
-/// Wakes the parent; the caller has set `BUSY`.
+/// Wakes the parent; the caller has set `BUSY`, and so has the block until it clears it.
 fn wake_parent(slots: Slots) {
     let mut panicked = None;
     loop {
@@ -101,6 +107,14 @@ fn leave(slots: Slots) -> bool {
         }
     }
     if old & CLOSED != 0 {
+        /// Gives back what `close` has kept for this one, also if the waker panics.
+        struct Kept(Slots);
+        impl Drop for Kept {
+            fn drop(&mut self) {
+                release_many(self.0, 1);
+            }
+        }
+        let _kept = Kept(slots);
         // SAFETY: invariant 4: the set found it busy when it closed the block.
         drop(unsafe { take_parent(this) });
     }
@@ -160,14 +174,25 @@ impl BlockRef {
     /// waking it: then that one drops it.
     pub(super) fn close(&mut self) -> Option<Waker> {
         let this = header(self.0);
+        // Relaxed: only the set itself closes it.
+        if this.inbox.load(Ordering::Relaxed) & CLOSED != 0 {
+            return None;
+        }
         this.owner.store(0, Ordering::Relaxed);
         // Acquire: the last one who was busy has read the waker; pairs with `leave`. Release: what
         // was done with it before is seen by `leave`.
         let before = this.inbox.fetch_or(CLOSED, Ordering::AcqRel);
-        match before & (BUSY | CLOSED) {
-            // SAFETY: invariant 4: nobody is busy, and nobody will be.
-            0 => unsafe { take_parent(this) },
-            _ => None,
+        let turn = self.resume();
+        if !fault("what_was_given_is_lost") {
+            turn.take_given((before >> SHIFT) as u32);
         }
+        if before & BUSY == 0 {
+            // SAFETY: invariant 4: nobody is busy, and nobody will be.
+            return unsafe { take_parent(this) };
+        }
+        if !fault("nothing_is_kept_for_the_busy") {
+            turn.keep_ref();
+        }
+        None
     }
 }

@@ -363,6 +363,7 @@ impl<S: Source> Drop for Pool<S> {
     fn drop(&mut self) {
         // Wakes do nothing from here on; the children go before the block does.
         let _parent = self.block.as_mut().and_then(BlockRef::close);
+        let _turn = self.block.as_mut().map(BlockRef::clear);
         self.places = None;
     }
 }

@@ -7,7 +7,9 @@ use std::marker::PhantomData;
 use std::mem::{self, ManuallyDrop};
 use std::ptr::NonNull;
 
-use super::block::{BlockRef, END, FLAGS, Header, IDLE, POLLED, SHIFT, Slot, Slots, header, slot};
+use super::block::{
+    BlockRef, END, FLAGS, GIVEN, Header, IDLE, POLLED, SHIFT, Slot, Slots, header, slot,
+};
 use crate::loom::{Ordering, UnsafeCell, fault};
 
 /// The right to the queue of the set: of the thread that polls it, while it polls it.
@@ -87,6 +89,31 @@ impl<'a> Turn<'a> {
         set(self, &self.header().spare, spare + 1);
     }
 
+    /// Leaves one of the set's references to somebody else.
+    pub(super) fn keep_ref(&self) {
+        if !self.lend_ref() {
+            // Relaxed: the set's own keeps the block.
+            self.header().refs.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Takes the references that were given away with the wakes in a list of the inbox.
+    pub(super) fn take_given(&self, mut link: u32) {
+        while let Some(index) = link.checked_sub(1) {
+            link = self.follow(slot(self.slots, index));
+        }
+    }
+
+    /// The link of a slot that was in the inbox; takes the reference that was given away with the wake.
+    #[inline(always)]
+    fn follow(&self, slot: &Slot) -> u32 {
+        let link = slot.link.load(Ordering::Relaxed);
+        if link & GIVEN != 0 {
+            self.take_ref();
+        }
+        link & !GIVEN
+    }
+
     /// How many references are to spare.
     pub(super) fn spare_refs(&self) -> usize {
         get(self, &self.header().spare)
@@ -147,14 +174,21 @@ impl<'a> Turn<'a> {
     #[inline]
     pub(super) fn drain(&mut self) {
         let inbox = &self.header().inbox;
-        // A push that this does not see finds the inbox empty and wakes the parent.
-        if inbox.load(Ordering::Relaxed) >> SHIFT != 0 {
-            // Acquire: the links; pairs with the Release of all pushes.
-            let empty = |old| Some(old & FLAGS | POLLED);
-            let old = inbox.fetch_update(Ordering::AcqRel, Ordering::Relaxed, empty);
-            let old = old.unwrap_or_else(|old| old);
-            self.polled = true;
-            self.append_newest_first((old >> SHIFT) as u32);
+        // Acquire: the links; pairs with the Release of all pushes. A push that this does not see finds
+        // the inbox empty and wakes the parent.
+        let mut old = inbox.load(Ordering::Acquire);
+        while let Some(newest) = ((old >> SHIFT) as u32).checked_sub(1) {
+            // It stays there until this one takes it.
+            let link = slot(self.slots, newest).link.load(Ordering::Relaxed);
+            let polled = if link & !GIVEN == 0 { 0 } else { POLLED };
+            let empty = old & FLAGS | polled;
+            match inbox.compare_exchange_weak(old, empty, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => {
+                    self.polled = polled != 0;
+                    return self.append_newest_first(newest + 1);
+                }
+                Err(now) => old = now,
+            }
         }
     }
 
@@ -164,7 +198,7 @@ impl<'a> Turn<'a> {
         while let Some(index) = link.checked_sub(1) {
             let slot = slot(self.slots, index);
             // First the link: it belongs to the next push as soon as `claimed` is clear.
-            link = slot.link.load(Ordering::Relaxed);
+            link = self.follow(slot);
             if get(self, &slot.done) {
                 continue;
             }

@@ -19,7 +19,7 @@ use std::mem::ManuallyDrop;
 use std::ptr::{self, NonNull};
 use std::task::{RawWaker, RawWakerVTable, Waker};
 
-use super::block::{BlockRef, Slot, release, retain, wake};
+use super::block::{BlockRef, Slot, release, retain, wake, wake_and_release};
 use super::shape::Room;
 use super::turn::Turn;
 use crate::loom::{AtomicPtr, Ordering};
@@ -52,16 +52,8 @@ unsafe fn slot_clone(data: *const ()) -> RawWaker {
 }
 
 unsafe fn slot_wake(data: *const ()) {
-    /// Gives the waker's reference back, also if the wake panics.
-    struct Release(NonNull<Slot>);
-    impl Drop for Release {
-        fn drop(&mut self) {
-            release(self.0);
-        }
-    }
     // SAFETY: called through the table.
-    let held = Release(unsafe { slot(data) });
-    wake(held.0);
+    wake_and_release(unsafe { slot(data) });
 }
 
 unsafe fn slot_wake_by_ref(data: *const ()) {
