@@ -50,6 +50,7 @@ pub mod net_options;
 pub mod net_udp;
 #[cfg(unix)]
 pub mod net_unix;
+pub mod one_by_one;
 pub mod panic;
 pub mod panics;
 pub mod programs;

@@ -8,7 +8,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use fastrand::Rng;
-use kumi_core::combine::{gather, race, race_ok, timeout, try_gather, yield_now};
+use kumi_core::combine::{
+    as_completed, gather, limited, race, race_ok, timeout, try_gather, yield_now,
+};
 use kumi_core::runtime::{Clock, Runtime};
 use kumi_sim::Sim;
 
@@ -174,6 +176,106 @@ fn a_limit_that_is_never_reached_is_the_identity() {
                 .expect("there is no limit")
         });
         assert_eq!((&plain, &plain), (&each, &all), "seed {seed}");
+    }
+}
+
+#[test]
+fn with_a_limit_of_one_they_run_one_after_the_other() {
+    for seed in 0..SEEDS {
+        let mut random = Rng::with_seed(seed);
+        let parts: Vec<_> = (0..8)
+            .map(|number| Part::random(&mut random, number))
+            .collect();
+        let in_order = observe(async |rt, trace| {
+            let mut outputs = Vec::new();
+            for part in &parts {
+                outputs.push(part.run(rt, trace).await);
+            }
+            outputs
+        });
+        let each = || parts.iter().copied();
+        let same = [
+            observe(async |rt, trace| {
+                gather(each().map(|part| part.run(rt, trace)))
+                    .limit(1)
+                    .await
+            }),
+            observe(async |rt, trace| {
+                gather(limited(1, each().map(|part| part.run(rt, trace)))).await
+            }),
+            observe(async |rt, trace| {
+                let mut outputs = as_completed(each().map(|part| part.run(rt, trace))).limit(1);
+                let mut all = Vec::new();
+                while let Some(output) = outputs.next().await {
+                    all.push(output);
+                }
+                all
+            }),
+        ];
+        assert!(same.iter().all(|it| *it == in_order), "seed {seed}");
+        // Up to the first error, if that decides.
+        let in_order = observe(async |rt, trace| {
+            let mut values = Vec::new();
+            for part in &parts {
+                values.push(part.run(rt, trace).await?);
+            }
+            Ok(values)
+        });
+        let tried = observe(async |rt, trace| {
+            try_gather(each().map(|part| part.run(rt, trace)))
+                .limit(1)
+                .await
+        });
+        assert_eq!(tried, in_order, "seed {seed}");
+    }
+}
+
+#[test]
+fn a_limit_that_is_large_enough_is_none() {
+    for seed in 0..SEEDS {
+        let mut random = Rng::with_seed(seed);
+        let parts: Vec<_> = (0..8)
+            .map(|number| Part::random(&mut random, number))
+            .collect();
+        let each = || parts.iter().copied();
+        let plain = observe(async |rt, trace| gather(each().map(|part| part.run(rt, trace))).await);
+        let limited = observe(async |rt, trace| {
+            gather(each().map(|part| part.run(rt, trace)))
+                .limit(8)
+                .await
+        });
+        assert_eq!(plain, limited, "seed {seed}");
+    }
+}
+
+#[test]
+fn races_of_races_can_be_flattened() {
+    for seed in 0..SEEDS {
+        let mut random = Rng::with_seed(seed);
+        // Of different lengths, so that one is the first.
+        let mut parts: Vec<_> = (0..9)
+            .map(|number| Part {
+                number,
+                yields: number % 3,
+                sleep: number / 3,
+                fails: false,
+            })
+            .collect();
+        random.shuffle(&mut parts);
+        let flat = observe(async |rt, trace| {
+            race(parts.iter().map(|part| part.run(rt, trace)))
+                .await
+                .unwrap()
+        });
+        let (left, right) = parts.split_at(1 + random.usize(..8));
+        let nested = observe(async |rt, trace| {
+            let side = |side: &[Part]| {
+                let runners: Vec<_> = side.iter().map(|part| part.run(rt, trace)).collect();
+                async { race(runners).await.unwrap() }
+            };
+            race([side(left), side(right)]).await.unwrap()
+        });
+        assert_eq!(flat.0, nested.0, "seed {seed}");
     }
 }
 

@@ -40,6 +40,7 @@ pub use container::{Container, Iter};
 pub use each::{Fallible, ForEach, LoopBody, Plain, PlainRun, TryForEach};
 pub use either::Either;
 pub use gather::{Gather, gather};
+pub(crate) use limit::BEGUN;
 pub use limit::{Few, InFlight, Limited, Unbegun, limited};
 pub use policy::{All, Body, First, FirstOk, Named, NoErr, Policy};
 pub use race::{Race, RaceError, RaceOk, race, race_ok};

@@ -31,6 +31,7 @@
 //!    decision; else the outputs.
 //! 5. A child wakes the one who awaits only if it is the last; so a thousand children cost one wake.
 
+mod as_task;
 mod crew;
 mod error;
 mod future;
@@ -42,9 +43,12 @@ use std::convert::Infallible;
 use std::panic::Location;
 
 use crate::channel::{Receiver, Sender, bounded};
-use crate::combine::{All, First, FirstOk, NoErr};
+use crate::combine::source::{FromIter, IntoSource, Source};
+use crate::combine::{All, AsCompleted, First, FirstOk, NoErr, Waiting, When};
 use crate::runtime::Runtime;
+use crate::task::JoinError;
 
+pub use as_task::{AsTask, AsTasks, Outcomes, Values};
 pub use crew::{Crew, Handles, Spawnable};
 pub use error::SpawnedError;
 pub use future::{Spawned, SpawnedOf};
@@ -215,6 +219,142 @@ pub trait Combine: Runtime {
         C: Spawnable<Kind, Crew: Crew<FirstOk>>,
     {
         Spawned::new(self, container.into_crew(), Location::caller())
+    }
+
+    /// Runs all futures of `members` as tasks and gives their outcomes as they finish.
+    ///
+    /// The stream of [`as_completed`](crate::combine::as_completed) in place, with its methods: `next`,
+    /// `indexed`, `limit` (never more tasks than so many, drawn on demand; a stream of futures needs
+    /// it), `for_each`, `try_for_each`. But the children go on while nobody polls the stream, so a loop
+    /// whose body waits cannot stall them, whatever it waits for. An outcome is a `Result`: a
+    /// child that somebody else cancelled is an `Err`. They begin when the stream is polled first.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost when the future of `next` is dropped. A cancel goes to the children at once, and
+    /// the scope waits for their clean-ups, whether the stream is polled or not. When the stream is
+    /// dropped, the children that are left are cancelled and clean up by themselves; the end of the run waits
+    /// for them.
+    ///
+    /// # Panics
+    ///
+    /// With the panic of a child; it cannot be polled any more after that.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kumi_core::combine::yield_now;
+    /// use kumi_core::runtime::Runtime;
+    /// use kumi_core::spawned::Combine;
+    ///
+    /// async fn steps(count: u32) -> u32 {
+    ///     for _ in 0..count {
+    ///         yield_now().await;
+    ///     }
+    ///     count
+    /// }
+    ///
+    /// let sim = kumi_sim::Sim::new();
+    /// let rt = sim.handle();
+    /// sim.block_on(async {
+    ///     let mut outcomes = rt.as_completed([steps(5), steps(1)]);
+    ///     assert_eq!(outcomes.next().await.unwrap().unwrap(), 1);
+    ///     // Meanwhile the other one goes on.
+    ///     steps(9).await;
+    ///     assert_eq!(outcomes.next().await.unwrap().unwrap(), 5);
+    ///     assert!(outcomes.next().await.is_none());
+    /// });
+    /// ```
+    #[track_caller]
+    fn as_completed<C, Kind>(&self, members: C) -> AsCompleted<Outcomes<C::Source, Self>>
+    where
+        C: IntoSource<Kind, Source: Source<Child: Future<Output: Send + 'static> + Send + 'static>>,
+    {
+        AsCompleted::of(self.as_tasks(members))
+    }
+
+    /// Runs all futures of `members` as tasks, waits until enough of them have finished, and gives
+    /// back those that have not: none is ended.
+    ///
+    /// [`wait`](crate::combine::wait) in place, of outcomes: `FirstError` means the first that somebody
+    /// else cancelled. What is [`pending`](crate::combine::Wait::pending) goes on meanwhile, and can be waited
+    /// on again with the `wait` in place. They begin when this is polled first.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`as_completed`](Self::as_completed): a cancel of a scope around it, or dropping it or `pending`,
+    /// cancels the tasks.
+    ///
+    /// # Panics
+    ///
+    /// With the panic of a member. When polled after it was ready.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kumi_core::combine::{ReturnWhen, wait, yield_now};
+    /// use kumi_core::runtime::Runtime;
+    /// use kumi_core::spawned::Combine;
+    ///
+    /// async fn steps(count: u32) -> u32 {
+    ///     for _ in 0..count {
+    ///         yield_now().await;
+    ///     }
+    ///     count
+    /// }
+    ///
+    /// let sim = kumi_sim::Sim::new();
+    /// let rt = sim.handle();
+    /// sim.block_on(async {
+    ///     let first = rt.wait([steps(9), steps(1)], ReturnWhen::FirstCompleted).await;
+    ///     assert!(matches!(first.done[..], [(1, Ok(1))]));
+    ///     let rest = wait(first.pending, ReturnWhen::AllCompleted).await;
+    ///     assert!(matches!(rest.done[..], [(0, Ok(9))]));
+    /// });
+    /// ```
+    #[track_caller]
+    fn wait<C, W, Kind, I>(
+        &self,
+        members: C,
+        when: W,
+    ) -> Waiting<<Outcomes<C::Source, Self> as Source>::Child, W>
+    where
+        C: IntoSource<Kind, Source = FromIter<I>>,
+        I: Iterator<Item: Future<Output: Send + 'static> + Send + 'static>,
+        W: When<Result<<I::Item as Future>::Output, JoinError>>,
+    {
+        crate::combine::wait(self.as_tasks(members), when)
+    }
+
+    /// The futures of `source`, each of which becomes a task when it is polled first.
+    ///
+    /// For the combinators in place: with [`limited`](crate::combine::limited), tasks are drawn on demand
+    /// from an iterator or a stream that is long or has no end.
+    ///
+    /// # Cancel safety
+    ///
+    /// A cancel goes to the tasks at once, and the scope waits for their clean-ups. One that is dropped
+    /// cleans up by itself.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kumi_core::combine::{gather, limited};
+    /// use kumi_core::runtime::Runtime;
+    /// use kumi_core::spawned::Combine;
+    ///
+    /// let sim = kumi_sim::Sim::new();
+    /// let rt = sim.handle();
+    /// let numbers = (0..100_u64).map(|number| async move { number });
+    /// let outcomes = sim.block_on(gather(limited(4, rt.as_tasks(numbers))));
+    /// assert_eq!(outcomes.into_iter().map(Result::unwrap).sum::<u64>(), 4950);
+    /// ```
+    #[track_caller]
+    fn as_tasks<C, Kind>(&self, source: C) -> Outcomes<C::Source, Self>
+    where
+        C: IntoSource<Kind, Source: Source<Child: Future<Output: Send + 'static> + Send + 'static>>,
+    {
+        Outcomes::outcomes(source.into_source(), self.clone(), Location::caller())
     }
 
     /// A [`bounded`] channel, for tasks of this runtime and of any other.

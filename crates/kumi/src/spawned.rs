@@ -8,9 +8,12 @@
 //! | have all values, or the first error | [`try_gather`] |
 //! | have the first output | [`race`] |
 //! | have the first success | [`race_ok`] |
+//! | have outcomes as they come, from children that go on meanwhile | [`as_completed`] |
+//! | wait for some of many, and end none | [`wait`] |
+//! | have never more than so many | `limit` on [`gather`], [`try_gather`], [`as_completed`]; [`as_tasks`] |
 //!
-//! The futures are `Send + 'static`. No child outlives what these return: what decides cancels the others
-//! and waits for their clean-ups first.
+//! The futures are `Send + 'static`. No child outlives what the first four return: what decides cancels the
+//! others and waits for their clean-ups first.
 //!
 //! ```
 //! # #[cfg(feature = "sim")]
@@ -23,8 +26,10 @@
 
 use std::convert::Infallible;
 
-use kumi_core::combine::{All, First, FirstOk, NoErr};
-use kumi_core::spawned::{Crew, Spawnable};
+use kumi_core::combine::source::{FromIter, IntoSource, Source};
+use kumi_core::combine::{All, AsCompleted, First, FirstOk, NoErr, Waiting, When};
+use kumi_core::spawned::{Crew, Outcomes, Spawnable};
+use kumi_core::task::JoinError;
 
 pub use kumi_core::spawned::{Combine, Spawned, SpawnedError, SpawnedOf};
 
@@ -114,4 +119,60 @@ where
     C: Spawnable<Kind, Crew: Crew<FirstOk>>,
 {
     Backend::current().race_ok(container)
+}
+
+/// Runs all futures of `members` as tasks and gives their outcomes as they finish; see
+/// [`Combine::as_completed`].
+///
+/// # Cancel safety
+///
+/// Nothing is lost when the future of `next` is dropped. When the stream is dropped, the children that are
+/// left are cancelled and clean up by themselves.
+///
+/// # Panics
+///
+/// When called outside of any runtime; with the panic of a child.
+#[track_caller]
+pub fn as_completed<C, Kind>(members: C) -> AsCompleted<Outcomes<C::Source, Backend>>
+where
+    C: IntoSource<Kind, Source: Source<Child: Future<Output: Send + 'static> + Send + 'static>>,
+{
+    Backend::current().as_completed(members)
+}
+
+/// Runs all futures of `members` as tasks, waits until enough of them have finished, and gives back
+/// those that have not, which go on; see [`Combine::wait`].
+///
+/// # Cancel safety
+///
+/// A cancel of a scope around it, or dropping it or `pending`, cancels the tasks.
+///
+/// # Panics
+///
+/// When called outside of any runtime; with the panic of a member.
+#[track_caller]
+pub fn wait<C, W, Kind, I>(
+    members: C,
+    when: W,
+) -> Waiting<<Outcomes<C::Source, Backend> as Source>::Child, W>
+where
+    C: IntoSource<Kind, Source = FromIter<I>>,
+    I: Iterator<Item: Future<Output: Send + 'static> + Send + 'static>,
+    W: When<Result<<I::Item as Future>::Output, JoinError>>,
+{
+    Backend::current().wait(members, when)
+}
+
+/// The futures of `source`, each of which becomes a task when it is polled first, for the combinators in
+/// place; see [`Combine::as_tasks`].
+///
+/// # Panics
+///
+/// When called outside of any runtime.
+#[track_caller]
+pub fn as_tasks<C, Kind>(source: C) -> Outcomes<C::Source, Backend>
+where
+    C: IntoSource<Kind, Source: Source<Child: Future<Output: Send + 'static> + Send + 'static>>,
+{
+    Backend::current().as_tasks(source)
 }

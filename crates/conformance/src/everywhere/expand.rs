@@ -113,6 +113,9 @@ macro_rules! everywhere_suite {
                 raced_for_a_success: 9,
                 one_panics: 7 (panics),
                 one_is_cancelled: 8,
+                one_by_one: 5,
+                with_a_limit: 8,
+                waited_for: 4,
                 in_each_other: 11,
             }
             channels {

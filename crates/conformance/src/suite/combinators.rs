@@ -144,6 +144,22 @@ macro_rules! combinator_suite {
                 polled_after_ready,
                 moved_to_another_task,
             }
+            one_by_one {
+                outcomes_as_they_come,
+                they_go_on_by_themselves,
+                never_more_than_the_limit,
+                gathered_with_a_limit,
+                an_error_under_a_limit,
+                a_limit_that_comes_too_late,
+                waited_for,
+                a_cancelled_child_is_an_outcome,
+                a_child_panics,
+                dropped_in_the_middle,
+                a_pause_in_a_cancelled_scope,
+                cancelled_from_outside,
+                is_send,
+                in_parallel if ParallelTasks,
+            }
             as_completed {
                 outputs_come_as_they_finish,
                 indexed_tells_which,

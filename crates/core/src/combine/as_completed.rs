@@ -82,10 +82,7 @@ pub fn as_completed<C, Kind>(members: C) -> AsCompleted<C::Source>
 where
     C: IntoSource<Kind>,
 {
-    AsCompleted {
-        pool: Pool::new(members.into_source()),
-        bound: Unlimited,
-    }
+    AsCompleted::of(members.into_source())
 }
 
 /// The stream of [`as_completed`].
@@ -96,6 +93,15 @@ pub struct AsCompleted<S: Source, B = Unlimited> {
 }
 
 impl<S: Source> AsCompleted<S> {
+    /// The stream over a source.
+    #[inline]
+    pub(crate) fn of(source: S) -> Self {
+        Self {
+            pool: Pool::new(source),
+            bound: Unlimited,
+        }
+    }
+
     /// Has never more than `limit` futures in flight; the next one is drawn when one has finished.
     ///
     /// Has to be called before the first poll. Memory for so many is taken then, unless the source

@@ -61,7 +61,7 @@ where
 impl<B> Gather<B> {
     #[inline]
     #[track_caller]
-    pub(super) fn of(body: B) -> Self {
+    pub(crate) fn of(body: B) -> Self {
         let unpolled = Unpolled::new("gather");
         Self { body, unpolled }
     }

@@ -39,7 +39,7 @@ pub struct Limited<S: Source, C, P: Policy<Output<S>>> {
 }
 
 impl<S: Source, C: Shape, P: Policy<Output<S>>> Limited<S, C, P> {
-    fn new(source: S, limit: Limit) -> Self {
+    pub(crate) fn new(source: S, limit: Limit) -> Self {
         Self {
             pool: Pool::new(source),
             limit,
@@ -251,4 +251,4 @@ impl<S: Source, P: Policy<Output<S>>> Container<P, Few> for InFlight<S> {
     }
 }
 
-pub(super) const BEGUN: &str = "`limit` was called after the first poll: call it before";
+pub(crate) const BEGUN: &str = "`limit` was called after the first poll: call it before";

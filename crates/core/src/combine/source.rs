@@ -28,12 +28,17 @@ pub trait Finite: Source {}
 pub struct FromIter<I>(I);
 
 impl<I: Iterator<Item: Future>> FromIter<I> {
-    pub(in crate::combine) fn new(iter: I) -> Self {
+    pub(crate) fn new(iter: I) -> Self {
         Self(iter)
     }
 
     pub(in crate::combine) fn into_inner(self) -> I {
         self.0
+    }
+
+    #[inline]
+    pub(crate) fn draw(&mut self) -> Option<I::Item> {
+        self.0.next()
     }
 }
 
@@ -144,7 +149,7 @@ impl Limit {
     ///
     /// If `limit` is zero: nothing would ever run.
     #[track_caller]
-    pub(super) fn new(limit: usize) -> Self {
+    pub(crate) fn new(limit: usize) -> Self {
         assert!(
             limit > 0,
             "a limit of 0 would run nothing, and wait for ever: use at least 1"

@@ -65,7 +65,7 @@ where
 impl<B: Body> TryGather<B, B::Stop> {
     #[inline]
     #[track_caller]
-    pub(super) fn of(body: B) -> Self {
+    pub(crate) fn of(body: B) -> Self {
         Self {
             inner: Decide::new(body),
             unpolled: Unpolled::new("try_gather"),

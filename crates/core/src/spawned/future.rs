@@ -11,7 +11,7 @@ use std::task::{Context, Poll, ready};
 
 use super::crew::{Crew, Handles as _};
 use super::shared::{Recruiter, Shared};
-use crate::combine::{All, First, FirstOk, Named, NoErr, RaceError};
+use crate::combine::{All, BEGUN, First, FirstOk, Named, NoErr, RaceError};
 use crate::context::{self, Node, Wall};
 use crate::debug;
 use crate::loom::fault;
@@ -41,7 +41,8 @@ enum Stage<C, H, S, R> {
     New {
         crew: C,
         runtime: R,
-        name: &'static str,
+        /// For who is reported if it is never polled.
+        name: Option<&'static str>,
         location: &'static Location<'static>,
         start: Start<C, H, S, R>,
     },
@@ -57,8 +58,10 @@ fn start<P, C: Crew<P>, R: Spawn>(
     crew: C,
     runtime: R,
     location: &'static Location<'static>,
+    alone: bool,
 ) -> Arc<Shared<C::Stop, C::Handles, R>> {
-    let shared = Arc::new(Shared::new(runtime, Arc::new(Node::region(Wall::None))));
+    let node = Arc::new(Node::region(Wall::None));
+    let shared = Arc::new(Shared::new(runtime, node, alone));
     if !fault("members_are_not_told") {
         shared.set_members();
     }
@@ -70,14 +73,35 @@ fn start<P, C: Crew<P>, R: Spawn>(
 
 impl<P: Named, C: Crew<P>, R: Spawn> SpawnedOf<P, C, R> {
     pub(super) fn new(runtime: &R, crew: C, location: &'static Location<'static>) -> Self {
+        let start: Start<_, _, _, R> =
+            |crew, rt, location| start::<P, C, R>(crew, rt, location, false);
+        Self::with(runtime, crew, Some(P::NAME), location, start)
+    }
+
+    /// One that may be left alone between its polls: it is a region only until its last child has ended,
+    /// so the scopes around it do not wait until it is polled again. What the children
+    /// return beside a cancel from outside may be lost.
+    pub(super) fn left_alone(runtime: &R, crew: C, location: &'static Location<'static>) -> Self {
+        let start: Start<_, _, _, R> =
+            |crew, rt, location| start::<P, C, R>(crew, rt, location, true);
+        Self::with(runtime, crew, None, location, start)
+    }
+
+    fn with(
+        runtime: &R,
+        crew: C,
+        name: Option<&'static str>,
+        location: &'static Location<'static>,
+        start: Start<C, C::Handles, C::Stop, R>,
+    ) -> Self {
         let runtime = runtime.clone();
         Self {
             stage: Stage::New {
                 crew,
                 runtime,
-                name: P::NAME,
+                name,
                 location,
-                start: start::<P, C, R>,
+                start,
             },
             keep: C::keep,
             were_cut: C::Handles::were_cut,
@@ -90,6 +114,24 @@ impl<P: Named, C: Crew<P>, R: Spawn> SpawnedOf<P, C, R> {
 impl<P, C, H, K, S, R> Unpin for Spawned<P, C, H, K, S, R> {}
 
 impl<P: Named, C, H, K, S, R> Spawned<P, C, H, K, S, R> {
+    /// What it was made of.
+    ///
+    /// # Panics
+    ///
+    /// If it has begun.
+    #[track_caller]
+    pub(super) fn into_parts(mut self) -> (C, R, &'static Location<'static>) {
+        match std::mem::replace(&mut self.stage, Stage::Over) {
+            Stage::New {
+                crew,
+                runtime,
+                location,
+                ..
+            } => (crew, runtime, location),
+            _ => panic!("{BEGUN}"),
+        }
+    }
+
     /// What the children share, who are spawned if they have not been; none if there will never be any.
     fn shared(&mut self) -> Option<&Arc<Shared<S, H, R>>> {
         if let Stage::New { .. } | Stage::Over = self.stage {
@@ -163,7 +205,11 @@ impl<P: Named, C, H, K, S, R> Spawned<P, C, H, K, S, R> {
 impl<P, C, H, K, S, R> Drop for Spawned<P, C, H, K, S, R> {
     fn drop(&mut self) {
         match &self.stage {
-            Stage::New { name, location, .. } => debug::never_polled(name, location),
+            Stage::New { name, location, .. } => {
+                if let Some(name) = name {
+                    debug::never_polled(name, location);
+                }
+            }
             Stage::Running(shared) => {
                 shared.node.end();
                 // Dropping a handle cancels its task.

@@ -36,6 +36,8 @@ pub(super) struct Shared<S, H, R> {
     /// Who polls the combinator.
     waker: WakerSlot,
     left: AtomicUsize,
+    /// It may be left alone: the last child ends the region, whoever polls.
+    alone: bool,
     inner: Mutex<Inner<S, H>>,
 }
 
@@ -53,12 +55,13 @@ pub(super) struct Rest<S, H> {
 }
 
 impl<S, H, R> Shared<S, H, R> {
-    pub(super) fn new(runtime: R, node: Arc<Node>) -> Self {
+    pub(super) fn new(runtime: R, node: Arc<Node>, alone: bool) -> Self {
         Self {
             runtime,
             node,
             waker: WakerSlot::new(),
             left: AtomicUsize::new(0),
+            alone,
             inner: Mutex::new(Inner {
                 handles: None,
                 decision: None,
@@ -188,7 +191,13 @@ impl<S: Send + 'static, H: Handles, R: Spawn> Scheduler for Member<S, H, R> {
     fn ended(&self, _: u32) {
         // Release: what the child did comes before; Acquire: the last one wakes for all of them.
         let last = count_off(&self.0.left, fault("member_leaves_in_two_steps"));
-        if last && !fault("last_member_wakes_nobody") {
+        if !last {
+            return;
+        }
+        if self.0.alone && !fault("who_is_alone_stays_a_region") {
+            self.0.node.end();
+        }
+        if !fault("last_member_wakes_nobody") {
             self.0.waker.wake();
         }
     }

@@ -108,3 +108,29 @@ fn the_drop_beside_the_end_of_a_child() {
         hand.assert_empty();
     });
 }
+
+/// A member of a stream that nobody polls any more ends beside a cancel of the scope around it: the scope
+/// ends all the same, and not before the member.
+#[test]
+fn a_cancel_beside_the_end_of_one_left_alone() {
+    check_three(|| {
+        let hand = Hand::new();
+        let scope = CancelScope::new();
+        let handle = scope.handle();
+        let mut members = hand.as_completed([ready(7)]);
+        let mut scoped = Box::pin(scope.run(async move {
+            poll_once(Pin::new(&mut members.next()));
+            pending::<()>().await;
+            drop(members);
+        }));
+        poll_once(scoped.as_mut());
+        let (job, runner) = (hand.job(), hand.clone());
+        let thread = thread::spawn(move || runner.run(job));
+        assert!(handle.cancel());
+        assert!(block_on(scoped).is_err());
+        thread.join().unwrap();
+        drop(handle);
+        hand.run_all();
+        hand.assert_empty();
+    });
+}

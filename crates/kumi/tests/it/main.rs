@@ -5,6 +5,7 @@
 mod ambient;
 mod choose;
 mod foreign;
+mod interop;
 mod macros;
 mod run;
 mod sync;

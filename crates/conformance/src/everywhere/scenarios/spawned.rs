@@ -3,7 +3,7 @@
 use std::future::{Future, pending};
 use std::time::Duration;
 
-use kumi_core::combine::timeout;
+use kumi_core::combine::{ReturnWhen, timeout, wait};
 use kumi_core::runtime::Runtime;
 use kumi_core::spawned::{Combine, SpawnedError};
 use kumi_core::task::SpawnExt;
@@ -156,4 +156,37 @@ pub async fn in_each_other<R: Runtime>(rt: R, ledger: Ledger) {
     let won = region(&ledger, "task", beside(&ledger, rt.spawn(task))).await;
     ledger.check(matches!(won, Ok(Ok(Ok(2)))), "the wrong one won");
     steps(&ledger, 1).await;
+}
+
+/// Outcomes one by one, with a pause between them.
+pub async fn one_by_one<R: Runtime>(rt: R, ledger: Ledger) {
+    let child = |count| worker(ledger.clone(), "child", count);
+    let mut outcomes = rt.as_completed((0..3).map(child));
+    let mut sum = 0;
+    while let Some(outcome) = outcomes.next().await {
+        sum += outcome.unwrap_or_default();
+        steps(&ledger, 1).await;
+    }
+    ledger.check(sum == 3, "an output was lost");
+}
+
+/// Never more than two, and one fails.
+pub async fn with_a_limit<R: Runtime>(rt: R, ledger: Ledger) {
+    let child = |count| worker(ledger.clone(), "child", count);
+    let outcomes = beside(&ledger, rt.gather((0..3).map(child)).limit(2)).await;
+    let whole = outcomes.iter().all(Result::is_ok);
+    ledger.check(whole && outcomes.len() == 3, "an output was lost");
+    let failed = |_: usize| fails(ledger.clone(), 1);
+    let failed = rt.try_gather((0..3).map(failed)).limit(1).await;
+    ledger.check(failed.is_err(), "an error was lost");
+}
+
+/// The first, and then the others.
+pub async fn waited_for<R: Runtime>(rt: R, ledger: Ledger) {
+    let child = |count| worker(ledger.clone(), "child", count);
+    let first = rt.wait((0..3).map(child), ReturnWhen::FirstCompleted).await;
+    steps(&ledger, 2).await;
+    let rest = wait(first.pending, ReturnWhen::AllCompleted).await;
+    let count = first.done.len() + rest.done.len();
+    ledger.check(count == 3, "an output was lost");
 }
