@@ -55,6 +55,29 @@ async fn a_task_has_its_name_number_and_place() {
 }
 
 #[kumi::test]
+async fn spawned_combinators_find_their_runtime() {
+    use kumi::{ReturnWhen, spawned};
+
+    let kind = Backend::current().kind();
+    let child = |number: usize| async move {
+        assert_eq!(Backend::current().kind(), kind);
+        number
+    };
+    let outcomes = spawned::gather((0..5).map(child)).limit(2).await;
+    assert!(outcomes.into_iter().map(Result::unwrap).eq(0..5));
+    let mut sum = 0;
+    let mut outcomes = spawned::as_completed((0..5).map(child));
+    while let Some(outcome) = outcomes.next().await {
+        sum += outcome.expect("the child returns");
+    }
+    assert_eq!(sum, 10);
+    let waited = spawned::wait([child(7)], ReturnWhen::AllCompleted).await;
+    assert!(matches!(waited.done[..], [(0, Ok(7))]));
+    let drawn = kumi::limited(2, spawned::as_tasks((0..5).map(child)));
+    assert_eq!(kumi::gather(drawn).await.len(), 5);
+}
+
+#[kumi::test]
 async fn timeouts_are_ambient() {
     let never = kumi::timeout(Duration::from_millis(1), std::future::pending::<()>());
     assert!(never.await.is_err());
