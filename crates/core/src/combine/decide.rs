@@ -58,7 +58,10 @@ pin_project! {
     impl<B, S> PinnedDrop for Decide<B, S> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            context::drop_then(|| this.body.set(None), || this.state.dropped());
+            // Where it is over, both are gone.
+            if !*this.over {
+                context::drop_then(|| this.body.set(None), || this.state.dropped());
+            }
         }
     }
 }
