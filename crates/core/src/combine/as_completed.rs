@@ -40,7 +40,8 @@ use crate::context;
 ///
 /// - [`for_each`](AsCompleted::for_each) and [`try_for_each`](AsCompleted::try_for_each) poll the futures
 ///   *while* the body of the loop runs. They cannot stall.
-/// - Tasks run by themselves: `as_completed` over `JoinHandle`s cannot stall either.
+/// - Tasks run by themselves: [`Combine::as_completed`](crate::spawned::Combine::as_completed), which makes
+///   each future one, and `as_completed` over `JoinHandle`s cannot stall either.
 ///
 /// The stream is for bodies that do not wait.
 ///
