@@ -21,7 +21,8 @@
 //!
 //! `turn` (the loop itself), `here` (what belongs to the thread that drives it), `shared` (what other
 //! threads may touch), `sleep` (how they interrupt its sleep), `timers` and its wheel, `io`, [`guest`]
-//! (a loop inside of another one). The threads for blocking closures are core's
+//! (a loop inside of another one), [`asyncio`] (callbacks, promises, `stop`: what programs that come from there
+//! expect). The threads for blocking closures are core's
 //! [`BlockingPool`](kumi_core::blocking::BlockingPool).
 //!
 //! # What ends what
@@ -55,6 +56,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
+pub mod asyncio;
 pub mod guest;
 mod handle;
 mod here;

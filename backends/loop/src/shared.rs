@@ -118,6 +118,8 @@ pub(crate) struct Shared {
     /// When the loop was made; its timers count from here.
     born: Instant,
     closed: AtomicBool,
+    /// The next end of a batch is to be the end of the run; see `asyncio`.
+    pub(crate) stop: AtomicBool,
     owner: OnceLock<ThreadId>,
     /// The descriptor that the kernel's events come from.
     events_fd: RawFd,
@@ -168,6 +170,7 @@ impl Shared {
             signal,
             born,
             closed: AtomicBool::new(false),
+            stop: AtomicBool::new(false),
             owner: OnceLock::new(),
             events_fd: driver.poll.as_raw_fd(),
             resting: Mutex::new(Some(Box::new(driver))),
@@ -221,6 +224,11 @@ impl Shared {
         let mut resting = lock(&self.resting);
         let driver = resting.as_mut()?;
         Some(f(&mut driver.rest.wheel))
+    }
+
+    /// Whether a thread drives the loop.
+    pub(crate) fn is_driven(&self) -> bool {
+        here::drives(self.id) || !self.is_closed() && lock(&self.resting).is_none()
     }
 
     pub(crate) fn is_closed(&self) -> bool {

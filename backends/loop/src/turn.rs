@@ -128,6 +128,22 @@ pub(crate) fn once(lp: &Loop, timeout: Option<Duration>) -> TurnEnd {
     }
 }
 
+/// What asyncio calls a tick: a look at the kernel, which does not wait, and then the jobs that are ready by
+/// then, but none that become ready meanwhile.
+#[track_caller]
+pub(crate) fn tick(lp: &Loop) {
+    let mut back = take(&lp.0, "run_forever");
+    let mut turn = Turn::start(&mut back);
+    turn.adopt();
+    turn.kernel(Some(Duration::ZERO));
+    turn.adopt();
+    turn.drive.with(|here| {
+        for _ in 0..here.ready() {
+            here.run_one();
+        }
+    });
+}
+
 /// The parts of one turn.
 struct Turn<'a> {
     shared: &'a Shared,
