@@ -77,6 +77,21 @@ impl Table {
         (at, number)
     }
 
+    fn remove(&self, key: Key) -> Option<Rc<Entry>> {
+        let mut entries = self.entries.borrow_mut();
+        let entry = entries.remove(&key);
+        let empty = entries.is_empty();
+        drop(entries);
+        if let Some(sleeper) = self.sleeper.take() {
+            match empty {
+                // There is nothing to sleep for.
+                true => sleeper.wake(),
+                false => self.sleeper.set(Some(sleeper)),
+            }
+        }
+        entry
+    }
+
     /// Tells those who are due, in their order; false if one of them, whose task was not polled yet, is to be
     /// told first in a moment.
     fn fire(&self, now: Instant) -> bool {
@@ -142,8 +157,10 @@ impl TimerHandle {
     ///
     /// Does nothing if it has been called, or is being called.
     pub fn cancel(&self) {
-        let table = self.table.upgrade();
-        let entry = table.and_then(|table| table.entries.borrow_mut().remove(&self.key));
+        let entry = self
+            .table
+            .upgrade()
+            .and_then(|table| table.remove(self.key));
         self.handle.cancel();
         if let Some(waker) = entry.and_then(|entry| entry.waker.take()) {
             // Its task ends.

@@ -130,6 +130,44 @@ fn lp10_cancel_drops_at_once() {
     assert_eq!(tasks, 0);
 }
 
+/// LP10: nor is anything left of a timer that the loop had begun to wait for.
+#[test]
+fn lp10_cancel_ends_the_wait() {
+    let lp = new_loop();
+    let timers = [(); 3].map(|()| lp.call_later(LONG, || ()));
+    tick(&lp);
+    timers
+        .iter()
+        .for_each(kumi_loop::asyncio::TimerHandle::cancel);
+    let left = || {
+        let mut tasks = 0;
+        lp.block_on(async { lp.for_each_task(&mut |_| tasks += 1) });
+        tasks
+    };
+    tick(&lp);
+    tick(&lp);
+    assert_eq!(left(), 0);
+}
+
+/// LP7: a timer that is made while the loop waits for a later one is called first.
+#[test]
+fn lp7_an_earlier_one_comes_later() {
+    let (lp, log) = (new_loop(), Log::default());
+    lp.call_later(LONG, log.note(2));
+    let (inner, handle) = (log.clone(), lp.handle());
+    lp.call_later(Duration::from_micros(100), move || {
+        inner.add(0);
+        let (stop, inner) = (handle.clone(), inner.clone());
+        handle.call_later(Duration::from_micros(100), move || {
+            inner.add(1);
+            stop.stop();
+        });
+    });
+    tick(&lp);
+    lp.run_forever();
+    assert_eq!(log.take(), [0, 1]);
+}
+
 /// LP10: after the call, a cancel changes nothing; nor inside of it.
 #[test]
 fn lp10_cancel_after_the_call() {
