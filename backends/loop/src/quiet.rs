@@ -10,55 +10,32 @@
 //!
 //! A turn of a guest is not looked at: what it waits for is its host's business.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use kumi_core::debug;
 
 use crate::handle::Loop;
+use crate::turn::Turn;
 
-/// What is known of the sleep of one `block_on`.
+/// What is known of one `block_on`.
 #[derive(Debug, Default)]
 pub(crate) struct Quiet {
-    /// When the sleep began, and its limit, if it is watched.
-    asleep: Option<(Instant, Duration)>,
     /// The report was made, and nothing has happened since.
     told: bool,
 }
 
 impl Quiet {
-    /// The loop is about to look at the kernel; returns for how long it may sleep there.
-    #[inline]
-    pub(crate) fn limit(&mut self) -> Option<Duration> {
-        if !debug::is_debug() || self.told {
-            self.asleep = None;
-            return None;
-        }
-        let limit = debug::blocked_after();
-        self.asleep = Some((Instant::now(), limit));
-        Some(limit)
-    }
-
-    /// It has looked; `ready` says whether there is something to run.
-    #[inline]
-    pub(crate) fn look(&mut self, lp: &Loop, ready: impl Fn() -> bool) {
-        if self.asleep.is_some() || self.told {
-            self.suspect(lp, ready);
-        }
-    }
-
+    /// Looks at the kernel, and says so if there was nothing to wait for.
     #[cold]
-    fn suspect(&mut self, lp: &Loop, ready: impl Fn() -> bool) {
-        if ready() {
+    pub(crate) fn kernel(&mut self, lp: &Loop, turn: &mut Turn<'_>) {
+        let (began, limit) = (Instant::now(), debug::blocked_after());
+        turn.kernel((!self.told).then_some(limit));
+        if turn.has_more() {
             self.told = false;
-            return;
-        }
-        let Some((began, limit)) = self.asleep else {
-            return;
-        };
-        if began.elapsed() >= limit && !is_waiting(lp) {
+        } else if !self.told && began.elapsed() >= limit && !is_waiting(lp) {
             debug::report_deadlock(lp);
             // The hook may have woken somebody.
-            self.told = !ready();
+            self.told = !turn.has_more();
         }
     }
 }

@@ -5,8 +5,8 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use kumi_core::context;
 use kumi_core::util::wake_all;
+use kumi_core::{context, debug};
 
 use crate::handle::Loop;
 use crate::here::{self, Drive};
@@ -83,8 +83,10 @@ pub(crate) fn block_on<F: Future>(lp: &Loop, future: F) -> F::Output {
         if let Poll::Ready(value) = turn.jobs(future.as_mut(), &mut cx) {
             return value;
         }
-        turn.kernel(quiet.limit());
-        quiet.look(lp, || turn.has_more());
+        match debug::is_debug() {
+            false => turn.kernel(None),
+            true => quiet.kernel(lp, &mut turn),
+        }
     }
 }
 
@@ -145,7 +147,7 @@ pub(crate) fn tick(lp: &Loop) {
 }
 
 /// The parts of one turn.
-struct Turn<'a> {
+pub(crate) struct Turn<'a> {
     shared: &'a Shared,
     drive: Drive<'a>,
     poll: &'a mut mio::Poll,
@@ -220,7 +222,7 @@ impl<'a> Turn<'a> {
     }
 
     /// Fires due timers, then looks at the kernel; sleeps there if nothing is ready.
-    fn kernel(&mut self, limit: Option<Duration>) {
+    pub(crate) fn kernel(&mut self, limit: Option<Duration>) {
         let next = self.timers();
         let idle = self.drive.with(|here| here.ready() == 0);
         let timeout = match idle {
@@ -287,7 +289,7 @@ impl<'a> Turn<'a> {
     }
 
     /// Whether there is something to run, or a timer that will make some.
-    fn has_more(&self) -> bool {
+    pub(crate) fn has_more(&self) -> bool {
         let here = |here: &here::Here| here.ready() > 0 || here.with_wheel(|wheel| wheel.len() > 0);
         self.drive.with(here) || self.is_left() || self.shared.far.next() != u64::MAX
     }
