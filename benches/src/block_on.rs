@@ -98,11 +98,11 @@ fn ready_at_once(times: usize) -> io::Result<Vec<Competitor>> {
 
 /// A future that another thread wakes while this one sleeps: the time from the wake to the return.
 fn woken(times: usize) -> io::Result<Vec<Competitor>> {
-    fn one(who: Who, mut block: impl Block, times: usize) -> Option<Competitor> {
+    fn one(who: Who, mut block: impl Block, ringer: &Ringer, times: usize) -> Option<Competitor> {
         if !who.woken_from_elsewhere {
             return None;
         }
-        let ringer = Ringer::new();
+        let ringer = ringer.clone();
         let base = POLLSTER;
         let competitor = Who { base, ..who }.measures(move |watch| {
             let ring = |_| block.block_on(ringer.ring()).elapsed();
@@ -110,11 +110,11 @@ fn woken(times: usize) -> io::Result<Vec<Competitor>> {
         });
         Some(competitor)
     }
-    let mut all = Vec::new();
-    all.extend(one(bare(POLLSTER), Pollster, times));
-    all.extend(one(bare("futures::executor"), Futures, times));
-    all.extend(one(bare("futures_lite"), Lite, times));
-    each_host!(host => all.extend(one(host.who(), host, times)));
+    let (mut all, ringer) = (Vec::new(), Ringer::new());
+    all.extend(one(bare(POLLSTER), Pollster, &ringer, times));
+    all.extend(one(bare("futures::executor"), Futures, &ringer, times));
+    all.extend(one(bare("futures_lite"), Lite, &ringer, times));
+    each_host!(host => all.extend(one(host.who(), host, &ringer, times)));
     let mark = Mark {
         at_most: 1.2,
         best_of: BestOf::Peers,

@@ -18,13 +18,13 @@ pub(crate) fn scenarios(smoke: bool) -> Vec<Plan> {
     let (times, bursts, burst) = if smoke { (2, 1, 10) } else { (21, 5, 1_000) };
     vec![
         Plan::later("wake.one".to_owned(), times, move || {
-            let mut all = Vec::new();
-            each_host!(host => all.extend(one(host, times)));
+            let (mut all, ringer) = (Vec::new(), Ringer::new());
+            each_host!(host => all.extend(one(host, &ringer, times)));
             Ok(marked(all, marks()))
         }),
         Plan::later("wake.burst 1000".to_owned(), bursts * burst, move || {
-            let mut all = Vec::new();
-            each_host!(host => all.extend(in_bursts(host, bursts, burst)));
+            let (mut all, ringer) = (Vec::new(), Ringer::new());
+            each_host!(host => all.extend(in_bursts(host, &ringer, bursts, burst)));
             Ok(marked(all, marks()))
         }),
     ]
@@ -38,11 +38,11 @@ fn marks() -> Vec<Mark> {
 }
 
 /// One task is woken again and again, while its thread sleeps: the time from the wake to the poll.
-fn one<H: Host>(mut host: H, times: usize) -> Option<Competitor> {
+fn one<H: Host>(mut host: H, ringer: &Ringer, times: usize) -> Option<Competitor> {
     if !host.who().woken_from_elsewhere {
         return None;
     }
-    let (handle, ringer) = (host.handle(), Ringer::new());
+    let (handle, ringer) = (host.handle(), ringer.clone());
     let competitor = host.who().measures(move |watch| {
         let ringer = ringer.clone();
         let task = async move {
@@ -59,11 +59,16 @@ fn one<H: Host>(mut host: H, times: usize) -> Option<Competitor> {
 }
 
 /// Many tasks are woken in a shuffled order, again and again: the time from the first wake until all have ended.
-fn in_bursts<H: Host>(mut host: H, times: usize, tasks: usize) -> Option<Competitor> {
+fn in_bursts<H: Host>(
+    mut host: H,
+    ringer: &Ringer,
+    times: usize,
+    tasks: usize,
+) -> Option<Competitor> {
     if !host.who().woken_from_elsewhere {
         return None;
     }
-    let (handle, ringer) = (host.handle(), Ringer::new());
+    let (handle, ringer) = (host.handle(), ringer.clone());
     let order = shuffled(tasks);
     let competitor = host.who().measures(move |watch| {
         let took = host.block_on(async {
@@ -88,7 +93,8 @@ fn in_bursts<H: Host>(mut host: H, times: usize, tasks: usize) -> Option<Competi
     Some(competitor)
 }
 
-/// A thread that wakes others.
+/// A thread that wakes others. One for all of a scenario: it spins for a while after its work, and two would
+/// be in each other's way.
 #[derive(Clone)]
 pub(crate) struct Ringer(mpsc::Sender<Arc<Bells>>);
 
