@@ -53,10 +53,13 @@ fn lp3_a_stop_before_the_run() {
     lp.run_forever();
     assert_eq!(log.take(), [1]);
     // And it is forgotten: this one runs on until it is told.
-    let stop = lp.handle();
-    lp.call_later(Duration::from_millis(1), move || stop.stop());
+    let (stop, inner) = (lp.handle(), log.clone());
+    lp.call_later(Duration::from_millis(1), move || {
+        inner.add(3);
+        stop.stop();
+    });
     lp.run_forever();
-    assert_eq!(log.take(), [2]);
+    assert_eq!(log.take(), [2, 3]);
 }
 
 /// `stop` from another thread ends a sleep.
