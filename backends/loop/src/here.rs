@@ -7,6 +7,10 @@
 //!
 //! `id` is the number of the loop that this thread drives at the moment, or zero. The queue, the
 //! table and the wheel are empty while it is zero.
+//!
+//! Each task that has not ended is in the ready queue or in the table of live tasks, or runs, or is on
+//! its way through the remote queue. A task comes into the table when it has to wait for the first
+//! time, so many never do: they end, or have only yielded.
 
 use std::cell::{Cell, RefCell};
 use std::task::{Context, Poll, Waker};
@@ -24,7 +28,12 @@ pub(crate) struct Here {
     wheel: RefCell<Wheel>,
     /// Woken when a task is added and when the last one has ended.
     watcher: RefCell<Option<Waker>>,
+    /// There is a watcher.
+    watched: Cell<bool>,
 }
+
+/// The tag of a task that was never listed.
+const NEW: u32 = u32::MAX;
 
 thread_local! {
     static HERE: Here = const {
@@ -34,6 +43,7 @@ thread_local! {
             live: RefCell::new(Slab::new()),
             wheel: RefCell::new(Wheel::new()),
             watcher: RefCell::new(None),
+            watched: Cell::new(false),
         }
     };
 }
@@ -136,6 +146,7 @@ impl Drop for Drive<'_> {
             here.id.set(0);
             self.resting.tasks = here.take();
             std::mem::swap(&mut *here.wheel.borrow_mut(), &mut self.resting.wheel);
+            here.watched.set(false);
             here.watcher.take()
         });
         drop(watcher);
@@ -143,19 +154,22 @@ impl Drop for Drive<'_> {
 }
 
 impl Here {
-    /// Queues a job, and counts its task if it is new.
+    /// Queues a job.
     #[inline]
     pub(crate) fn push(&self, job: Job) {
-        if job.tag() == u32::MAX {
-            self.adopt(&job);
-        }
+        let new = job.tag() == NEW;
         self.ready.push(job);
+        if new {
+            self.wake_watcher();
+        }
     }
 
-    fn adopt(&self, job: &Job) {
-        let key = self.live.borrow_mut().insert(job.task());
-        job.set_tag(u32::try_from(key).expect("fewer than 2^32 tasks live"));
-        self.wake_watcher();
+    /// Lists a task that waits for the first time.
+    fn list(&self, task: Task) {
+        let mut live = self.live.borrow_mut();
+        let place = live.vacant_entry();
+        task.set_tag(u32::try_from(place.key()).expect("fewer than 2^32 tasks live"));
+        place.insert(task);
     }
 
     /// Queues all jobs of `jobs`.
@@ -177,30 +191,48 @@ impl Here {
             return false;
         };
         let key = job.tag();
-        match job.run() {
+        let ran = match key {
+            NEW => {
+                let (ran, task) = job.run_first();
+                if let Some(task) = task {
+                    self.list(task);
+                }
+                ran
+            }
+            _ => job.run(),
+        };
+        match ran {
             Ran::Pending => {}
             Ran::Again(job) => self.ready.push(job),
-            Ran::Ended => self.forget(key),
+            Ran::Ended => self.ended(key),
         }
         true
     }
 
-    fn forget(&self, key: u32) {
-        let mut live = self.live.borrow_mut();
-        let task = live.remove(key as usize);
-        let last = live.is_empty();
-        drop(live);
-        drop(task);
-        if last {
+    #[inline]
+    fn ended(&self, key: u32) {
+        if key != NEW {
+            let task = self.live.borrow_mut().remove(key as usize);
+            drop(task);
+        }
+        if self.is_idle() {
             self.wake_watcher();
         }
     }
 
+    /// Whether no task is left, as far as this thread knows.
+    fn is_idle(&self) -> bool {
+        self.ready.is_empty() && self.live.borrow().is_empty()
+    }
+
+    #[inline]
     fn wake_watcher(&self) {
         // Nobody watches before the end of a run.
-        let watcher = self.watcher.take();
-        if let Some(watcher) = watcher {
-            watcher.wake();
+        if self.watched.replace(false) {
+            let watcher = self.watcher.take();
+            if let Some(watcher) = watcher {
+                watcher.wake();
+            }
         }
     }
 
@@ -222,11 +254,14 @@ impl Here {
 pub(crate) fn for_each(id: u64, visit: &mut dyn FnMut(&Task)) {
     let tasks: Vec<Task> = HERE.with(|here| {
         assert_driven(here, id);
-        here.live
-            .borrow()
-            .iter()
-            .map(|(_, task)| task.clone())
-            .collect()
+        let live = here.live.borrow();
+        let mut tasks: Vec<Task> = live.iter().map(|(_, task)| task.clone()).collect();
+        here.ready.for_each(|job| {
+            if job.tag() == NEW {
+                tasks.push(job.task());
+            }
+        });
+        tasks
     });
     tasks.iter().for_each(visit);
 }
@@ -236,7 +271,8 @@ pub(crate) fn poll_idle(id: u64, cx: &Context<'_>) -> Poll<()> {
     let waker = cx.waker().clone();
     let (old, idle) = HERE.with(|here| {
         assert_driven(here, id);
-        let idle = here.live.borrow().is_empty();
+        let idle = here.is_idle();
+        here.watched.set(!idle);
         (here.watcher.replace((!idle).then_some(waker)), idle)
     });
     drop(old);

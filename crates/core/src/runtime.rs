@@ -92,8 +92,9 @@ pub use erased::{Ambient, AmbientSource, BoxSleep, DynRuntime, DynSpawnLocal};
 pub use erased_io::{AnyRegistered, AnySource, DynIo, DynRegistered};
 #[cfg(unix)]
 pub use io::{Direction, Done, Io, Registered, Source};
-pub(crate) use job::header::{self, Header, VTable};
+pub(crate) use job::header::{self, Header, PollFn, VTable};
 pub use job::queue::{JobQueue, SharedJobQueue};
+pub(crate) use job::state::New;
 pub use job::task::{Task, TaskId, TaskInfo};
 pub use job::{BlockingJob, Job, LocalJob, Ran};
 pub use owned::Owned;

@@ -24,13 +24,15 @@ mod error;
 mod home;
 mod join;
 mod recycle;
+mod scheduler;
 mod shield;
 
 pub use crate::context::current_task;
 pub use crate::runtime::{Task, TaskId, TaskInfo};
 pub use builder::{SpawnBlockingExt, SpawnExt, SpawnLocalExt, TaskBuilder};
-pub(crate) use cell::{Scheduler, allocate};
+pub(crate) use cell::allocate;
 pub(crate) use deaf::spawn_clean_up;
 pub use error::JoinError;
 pub use join::{CancelAndJoin, JoinHandle};
+pub(crate) use scheduler::Scheduler;
 pub use shield::{Shield, TryShield, shield, try_shield};

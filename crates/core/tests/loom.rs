@@ -50,3 +50,5 @@ mod tasks;
 mod told;
 #[path = "loom/wake.rs"]
 mod wake;
+#[path = "loom/yields.rs"]
+mod yields;

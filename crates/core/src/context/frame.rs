@@ -59,6 +59,8 @@ pub(crate) struct Base<'a> {
     task: Option<&'a NonNull<Header>>,
     vars: Option<&'a Vars>,
     kind: Kind,
+    /// Where a wake of the task from inside of its poll is noted, if its runner looks there.
+    woken: Option<&'a Cell<bool>>,
     /// The grace period of a scope is over, and its body is being dropped.
     cut: bool,
 }
@@ -70,12 +72,14 @@ impl<'a> Base<'a> {
         source: &'a dyn AmbientSource,
         task: &'a NonNull<Header>,
         kind: Kind,
+        woken: Option<&'a Cell<bool>>,
     ) -> Self {
         Self {
             source: Some(source),
             task: Some(task),
             vars: header::deref(task).vars.as_ref(),
             kind,
+            woken,
             cut: false,
         }
     }
@@ -86,6 +90,7 @@ impl<'a> Base<'a> {
         task: None,
         vars: None,
         kind: Kind::Async,
+        woken: None,
         cut: false,
     };
 }
@@ -413,6 +418,22 @@ pub(super) fn with_vars<T>(f: impl FnOnce(Option<&Vars>) -> T) -> T {
 /// Lends the task that is being polled to `f`.
 pub(super) fn with_task<T>(f: impl FnOnce(Option<&NonNull<Header>>) -> T) -> T {
     with_base(|base| f(base.and_then(|base| base.task)))
+}
+
+/// Notes a wake of `task` that comes from inside of its own poll; false if it does not, or its runner
+/// does not look there.
+#[inline]
+pub(crate) fn wake_running(task: NonNull<Header>) -> bool {
+    with_base(|base| match base {
+        Some(base) if base.task == Some(&task) => match base.woken {
+            Some(woken) => {
+                woken.set(true);
+                true
+            }
+            None => false,
+        },
+        _ => false,
+    })
 }
 
 /// The kind of the code that runs; none outside of frames.

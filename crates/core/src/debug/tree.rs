@@ -15,7 +15,8 @@ use crate::runtime::{Runtime, Task, TaskId, TaskInfo};
 pub enum TaskState {
     /// Its next poll is due.
     Queued,
-    /// It is being polled, or its closure runs.
+    /// It is being polled, or its closure runs. Of a task that was not spawned in debug mode it may also
+    /// be that it is new, or has yielded, and that its next poll is due.
     Running,
     /// It waits to be woken. On an executor that keeps its own queue (tokio's, smol's) it may have been
     /// woken already.

@@ -32,6 +32,7 @@ impl<E: Send + 'static, R: Spawn> AmbientSource for Member<E, R> {
 
 impl<E: Send + 'static, R: Spawn> Scheduler for Member<E, R> {
     const KIND: Kind = Kind::Async;
+    const OWNED: bool = true;
 
     fn schedule(&self, job: Job) {
         self.group.runtime.spawn_job(job);

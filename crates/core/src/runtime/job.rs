@@ -39,6 +39,13 @@ pub enum Ran {
     Again(Job),
 }
 
+/// What became of a poll, before others are told.
+enum Started {
+    Ended,
+    Again(Job),
+    Pending(NonNull<Header>),
+}
+
 /// A task whose next poll is due.
 ///
 /// Either call [`run`](Job::run), once, or poll it as the future it is until it is ready.
@@ -77,21 +84,11 @@ impl Job {
     /// Never unwinds. The task's frame is set meanwhile.
     #[inline]
     pub fn run(self) -> Ran {
-        let header = self.into_raw();
-        let this = header::deref(&header);
-        if !this.state.start() {
-            header::drop_ref(header);
-            return Ran::Ended;
-        }
-        let waker = header::lend_waker(&header);
-        match header::poll(header, &mut Context::from_waker(&waker)) {
-            Poll::Ready(()) => {
-                header::complete(header);
-                header::drop_ref(header);
-                Ran::Ended
-            }
-            Poll::Pending => {
-                match this.state.stop() {
+        match self.start() {
+            Started::Ended => Ran::Ended,
+            Started::Again(job) => Ran::Again(job),
+            Started::Pending(header) => {
+                match header::deref(&header).state.stop() {
                     Stopped::Idle => {}
                     Stopped::Again => return Ran::Again(Self::new(header)),
                     // The last reference to a task that waits: no waker, no handle can reach it ever
@@ -100,6 +97,43 @@ impl Job {
                 }
                 Ran::Pending
             }
+        }
+    }
+
+    /// As [`run`](Job::run), for a backend that keeps its own table of live tasks and lists a task when
+    /// it has to wait for the first time: then gives a reference to it, into which the job's own turns.
+    ///
+    /// Many tasks end, or only yield, without ever waiting, and need no place in the table: until then
+    /// their job is in the backend's queues.
+    #[inline]
+    pub fn run_first(self) -> (Ran, Option<Task>) {
+        match self.start() {
+            Started::Ended => (Ran::Ended, None),
+            Started::Again(job) => (Ran::Again(job), None),
+            Started::Pending(header) => match header::deref(&header).state.park() {
+                true => (Ran::Pending, Some(Task::from_raw(header))),
+                false => (Ran::Again(Self::new(header)), None),
+            },
+        }
+    }
+
+    /// Polls the task once, and finishes it if it has ended; otherwise says whether it woke itself.
+    #[inline]
+    fn start(self) -> Started {
+        let header = self.into_raw();
+        if !header::deref(&header).state.start() {
+            header::drop_ref(header);
+            return Started::Ended;
+        }
+        let waker = header::lend_waker(&header);
+        let woken = Cell::new(false);
+        match header::poll(header, &mut Context::from_waker(&waker), Some(&woken)) {
+            Poll::Ready(()) => {
+                header::finish(header);
+                Started::Ended
+            }
+            Poll::Pending if woken.get() => Started::Again(Self::new(header)),
+            Poll::Pending => Started::Pending(header),
         }
     }
 
@@ -149,7 +183,7 @@ impl Future for Job {
         if !fault("host_waker_after_the_poll") {
             header::register_host(&self.0, cx.waker());
         }
-        let poll = header::poll(self.0, cx);
+        let poll = header::poll(self.0, cx, None);
         if fault("host_waker_after_the_poll") {
             header::register_host(&self.0, cx.waker());
         }

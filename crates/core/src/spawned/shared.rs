@@ -173,6 +173,7 @@ impl<S: Send + 'static, H: Handles, R: Spawn> AmbientSource for Member<S, H, R> 
 
 impl<S: Send + 'static, H: Handles, R: Spawn> Scheduler for Member<S, H, R> {
     const KIND: Kind = Kind::Async;
+    const OWNED: bool = true;
 
     fn schedule(&self, job: Job) {
         self.0.runtime.spawn_job(job);

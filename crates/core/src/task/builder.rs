@@ -6,7 +6,8 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use super::cell::{self, Scheduler};
+use super::cell;
+use super::scheduler::Scheduler;
 use super::shield::keep;
 use super::{JoinHandle, Task};
 use crate::context::Kind;
@@ -243,6 +244,7 @@ impl<R: Spawn + SpawnBlocking> AmbientSource for Blocking<R> {
 
 impl<R: Spawn + SpawnBlocking> Scheduler for Blocking<R> {
     const KIND: Kind = Kind::Blocking;
+    const OWNED: bool = false;
 
     fn schedule(&self, job: Job) {
         // Only a task that was polled and is idle is scheduled; a closure ends in its one poll.

@@ -21,64 +21,21 @@
 use std::any::Any;
 use std::future::Future;
 use std::mem::needs_drop;
-use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::ptr::NonNull;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
 use super::home::Home;
+use super::scheduler::Scheduler;
 use super::{JoinError, recycle};
 use crate::context::{self, Base, Frame, Kind};
 use crate::debug::{self, Manner};
 use crate::loom::{UnsafeCell, assert_unlocked, fault};
 use crate::report::{Report, report};
-use crate::runtime::{AmbientSource, Header, Job, Spawn, Task, TaskInfo, Tasks, VTable, header};
+use crate::runtime::{Header, Job, New, PollFn, Spawn, Task, TaskInfo, VTable, header};
 use crate::util::{discard, panic_message};
-
-/// Where the job of a task goes when it is woken, and what surrounds its polls.
-pub(crate) trait Scheduler: AmbientSource + Send + Sync + 'static {
-    const KIND: Kind;
-    /// The task does not hear requests to end: it is a clean-up.
-    const DEAF: bool = false;
-    fn schedule(&self, job: Job);
-    fn tasks(&self) -> Option<&Tasks>;
-
-    /// Where the group was made that the task belongs to.
-    fn group(&self) -> Option<&'static Location<'static>> {
-        None
-    }
-
-    /// Takes the panic of the task, for whoever owns it; given back if nobody does.
-    fn take_panic(&self, panic: Box<dyn Any + Send>) -> Option<Box<dyn Any + Send>> {
-        Some(panic)
-    }
-
-    /// The task, whose place in its owner's list is `place`, has ended, and nothing is left of it.
-    #[inline]
-    fn ended(&self, place: u32) {
-        let _ = place;
-    }
-
-    /// Whether this thread may touch the future.
-    #[inline]
-    fn is_home(&self) -> bool {
-        true
-    }
-}
-
-/// The scheduler of tasks: their runtime.
-impl<R: Spawn> Scheduler for R {
-    const KIND: Kind = Kind::Async;
-
-    fn schedule(&self, job: Job) {
-        self.spawn_job(job);
-    }
-
-    fn tasks(&self) -> Option<&Tasks> {
-        Spawn::tasks(self)
-    }
-}
 
 /// How a task ended.
 enum Outcome<T> {
@@ -147,7 +104,15 @@ where
         true => Cell::<S, F>::WATCHED,
     };
     let cell = recycle::allocate(Cell {
-        header: Header::new(vtable, info, listed),
+        header: Header::new(
+            vtable,
+            info,
+            New {
+                listed,
+                owned: S::OWNED,
+                exact: watched,
+            },
+        ),
         scheduler,
         stage: UnsafeCell::new(Stage::Future {
             future,
@@ -401,12 +366,16 @@ impl<S: Scheduler, F: Future> Cell<S, F> {
     /// # Safety
     ///
     /// As `VTable::poll`.
-    unsafe fn poll(header: NonNull<Header>, cx: &mut Context<'_>) -> Poll<()> {
+    unsafe fn poll(
+        header: NonNull<Header>,
+        cx: &mut Context<'_>,
+        woken: Option<&std::cell::Cell<bool>>,
+    ) -> Poll<()> {
         // SAFETY: the caller holds the job, so the cell lives.
         let this = unsafe { Self::of(header) };
         assert_unlocked();
         let cancel = !S::DEAF && this.header.state.asked().cancel;
-        let base = Base::task(&this.scheduler, &header, S::KIND);
+        let base = Base::task(&this.scheduler, &header, S::KIND, woken);
         let frame = Frame::task(&base, &header, cancel);
         context::enter_poll(&frame, || {
             // SAFETY: the caller has the right to the future.
@@ -431,7 +400,7 @@ impl<S: Scheduler, F: Future> Cell<S, F> {
     unsafe fn cancel(header: NonNull<Header>) {
         // SAFETY: the caller holds the job, so the cell lives.
         let this = unsafe { Self::of(header) };
-        let base = Base::task(&this.scheduler, &header, S::KIND);
+        let base = Base::task(&this.scheduler, &header, S::KIND, None);
         let frame = Frame::task(&base, &header, true);
         context::enter_poll(&frame, || {
             this.report_loss();
@@ -452,7 +421,11 @@ impl<S: Scheduler, F: Future> Cell<S, F> {
     /// # Safety
     ///
     /// As `VTable::poll`.
-    unsafe fn poll_watched(header: NonNull<Header>, cx: &mut Context<'_>) -> Poll<()> {
+    unsafe fn poll_watched(
+        header: NonNull<Header>,
+        cx: &mut Context<'_>,
+        _: Option<&std::cell::Cell<bool>>,
+    ) -> Poll<()> {
         // SAFETY: the contract of both functions is the same.
         unsafe { poll_watched(header, cx, S::KIND, Self::poll) }
     }
@@ -508,7 +481,7 @@ impl<S: Scheduler, F: Future> Cell<S, F> {
             None | Some(Outcome::Cancelled) => {}
             Some(Outcome::Value(_)) if !needs_drop::<F::Output>() => {}
             Some(outcome) if inside => {
-                let base = Base::task(&this.scheduler, &header, S::KIND);
+                let base = Base::task(&this.scheduler, &header, S::KIND, None);
                 let frame = Frame::task(&base, &header, false);
                 context::enter_poll(&frame, || this.lose(outcome));
             }
@@ -568,7 +541,7 @@ unsafe fn poll_watched(
     header: NonNull<Header>,
     cx: &mut Context<'_>,
     kind: Kind,
-    poll: unsafe fn(NonNull<Header>, &mut Context<'_>) -> Poll<()>,
+    poll: PollFn,
 ) -> Poll<()> {
     // The caller holds the job, so the cell lives.
     let this = header::deref(&header);
@@ -578,7 +551,7 @@ unsafe fn poll_watched(
     };
     let mut polling = debug::poll_begins(Some(&this.info), manner);
     // SAFETY: as for this.
-    let poll = unsafe { poll(header, cx) };
+    let poll = unsafe { poll(header, cx, None) };
     if let Some(polling) = polling.as_mut().filter(|_| this.state.is_due_again()) {
         polling.woken();
     }

@@ -7,7 +7,8 @@ use std::future::Future;
 use std::panic::Location;
 
 use super::JoinHandle;
-use super::cell::{self, Scheduler};
+use super::cell;
+use super::scheduler::Scheduler;
 use crate::context::Kind;
 use crate::runtime::{Ambient, AmbientSource, Job, Spawn, TaskInfo, Tasks};
 
@@ -38,6 +39,7 @@ impl<R: Spawn> AmbientSource for Deaf<R> {
 
 impl<R: Spawn> Scheduler for Deaf<R> {
     const KIND: Kind = Kind::Async;
+    const OWNED: bool = false;
     const DEAF: bool = true;
 
     fn schedule(&self, job: Job) {

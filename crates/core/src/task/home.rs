@@ -6,7 +6,7 @@
 //! in, and reported.
 //! So wakers, handles and queues of local tasks may cross threads like any others.
 
-use super::cell::Scheduler;
+use super::scheduler::Scheduler;
 use crate::context::Kind;
 use crate::runtime::{Ambient, AmbientSource, Job, Spawn, Tasks};
 use crate::util::thread_number;
@@ -33,6 +33,7 @@ impl<R: Spawn> AmbientSource for Home<R> {
 
 impl<R: Spawn> Scheduler for Home<R> {
     const KIND: Kind = Kind::Async;
+    const OWNED: bool = false;
 
     fn schedule(&self, job: Job) {
         self.runtime.spawn_job(job);

@@ -5,7 +5,7 @@ use std::task::Poll;
 
 use loom::thread;
 
-use crate::support::{Hand, Woken, assert_cancelled, check, join, joined, lost, spawn};
+use crate::support::{Hand, Woken, assert_cancelled, check, check_long, join, joined, lost, spawn};
 
 /// The first poll of the handle: ready, or woken.
 #[test]
@@ -76,7 +76,7 @@ fn poll_again(other: bool) {
 
 /// The handle goes: the output is dropped once, by one of the two.
 fn let_go(registered: bool, detach: bool) {
-    check(move || {
+    check_long(move || {
         let hand = Hand::new();
         let (mut handle, counts) = spawn(&hand, |_| true);
         let (woken, joiner) = Woken::new();

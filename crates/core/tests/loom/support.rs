@@ -17,7 +17,7 @@ use kumi_core::runtime::{
     Ambient, BlockingJob, Clock, Job, Ran, Runtime, SharedJobQueue, Sleep, Spawn, SpawnBlocking,
     Tasks,
 };
-use kumi_core::task::{JoinError, JoinHandle, SpawnExt};
+use kumi_core::task::{JoinError, JoinHandle, SpawnExt, Task};
 
 /// How many tasks were reported lost since the execution began.
 static LOST: AtomicUsize = AtomicUsize::new(0);
@@ -37,6 +37,11 @@ fn one_at_a_time() -> MutexGuard<'static, ()> {
 /// Explores a model of two threads: every interleaving.
 pub(crate) fn check(model: impl Fn() + Send + Sync + 'static) {
     explore(None, model);
+}
+
+/// Explores a model of two threads with many steps: every interleaving with at most three preemptions.
+pub(crate) fn check_long(model: impl Fn() + Send + Sync + 'static) {
+    explore(Some(3), model);
 }
 
 /// Explores a model of three threads, or one with many steps: every interleaving with at most two preemptions.
@@ -224,6 +229,15 @@ impl Hand {
         if let Ran::Again(job) = job.run() {
             self.spawn_job(job);
         }
+    }
+
+    /// As [`run`](Self::run), for a task that is listed when it waits for the first time.
+    pub(crate) fn run_first(&self, job: Job) -> Option<Task> {
+        let (ran, task) = job.run_first();
+        if let Ran::Again(job) = ran {
+            self.spawn_job(job);
+        }
+        task
     }
 
     /// Runs jobs until there are none.

@@ -15,6 +15,7 @@
     reason = "type-erased, reference-counted task cells; see the invariants"
 )]
 
+use std::cell::Cell;
 use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr::NonNull;
@@ -22,7 +23,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
 
-use super::state::{HostWoken, Notify, State, WakeHost};
+use super::state::{HostWoken, New, Notify, State, WakeHost};
 use super::task::{Task, TaskInfo};
 use crate::context::{self, Node, Vars};
 use crate::loom::{self, UnsafeCell, fault};
@@ -35,8 +36,9 @@ use crate::util::{discard, drop_foreign, panic_message};
 /// need the right to the future (invariant 2 of the state word), `take` and `drop_output` the right
 /// to the output.
 pub(crate) struct VTable {
-    /// Polls the future in its frame; ready once the output is stored. Never unwinds.
-    pub(crate) poll: unsafe fn(NonNull<Header>, &mut Context<'_>) -> Poll<()>,
+    /// Polls the future in its frame; ready once the output is stored. Never unwinds. A wake of the
+    /// task that comes from inside of the poll may be noted in the third argument instead.
+    pub(crate) poll: PollFn,
     /// Drops the future and stores "cancelled". Never unwinds.
     pub(crate) cancel: unsafe fn(NonNull<Header>),
     /// Gives one reference as a job to the runtime of the task. The caller holds another one, so
@@ -52,6 +54,10 @@ pub(crate) struct VTable {
     /// Frees the cell. Called once, by whoever dropped the last reference.
     pub(crate) free: unsafe fn(NonNull<Header>),
 }
+
+/// See [`VTable::poll`].
+pub(crate) type PollFn =
+    unsafe fn(NonNull<Header>, &mut Context<'_>, Option<&Cell<bool>>) -> Poll<()>;
 
 /// The head of every task cell.
 pub(crate) struct Header {
@@ -78,9 +84,9 @@ impl Header {
     /// The header of a new task, with one reference for its job, one for its join handle, and one for
     /// the table of live tasks if it is to be listed.
     #[inline]
-    pub(crate) fn new(vtable: &'static VTable, info: TaskInfo, listed: bool) -> Self {
+    pub(crate) fn new(vtable: &'static VTable, info: TaskInfo, new: New) -> Self {
         Self {
-            state: State::new(listed),
+            state: State::new(new),
             vtable,
             next: UnsafeCell::new(None),
             join_waker: UnsafeCell::new(None),
@@ -164,6 +170,9 @@ pub(crate) fn abort(header: NonNull<Header>) -> bool {
 #[inline]
 pub(crate) fn wake(header: NonNull<Header>) {
     loom::assert_unlocked();
+    if context::wake_running(header) {
+        return;
+    }
     let this = deref(&header);
     match this.state.notify() {
         Notify::Nothing => {}
@@ -255,10 +264,23 @@ pub(crate) fn register_host(header: &NonNull<Header>, waker: &Waker) {
 
 /// Polls the future; the caller holds the job.
 #[inline]
-pub(crate) fn poll(header: NonNull<Header>, cx: &mut Context<'_>) -> Poll<()> {
+pub(crate) fn poll(
+    header: NonNull<Header>,
+    cx: &mut Context<'_>,
+    woken: Option<&Cell<bool>>,
+) -> Poll<()> {
     let poll = deref(&header).vtable.poll;
     // SAFETY: invariant 2; the caller holds the job, and with it the right to the future.
-    unsafe { poll(header, cx) }
+    unsafe { poll(header, cx, woken) }
+}
+
+/// Publishes the stored output, and gives the job's reference back; the caller holds the job.
+#[inline]
+pub(crate) fn finish(header: NonNull<Header>) {
+    if !deref(&header).state.finish() {
+        complete(header);
+        drop_ref(header);
+    }
 }
 
 /// Drops the future and completes the task as cancelled; the caller holds the job.

@@ -15,6 +15,7 @@
 use std::cell::Cell;
 use std::fmt;
 use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
 use std::ptr::{self, NonNull};
 
 use super::Job;
@@ -104,6 +105,18 @@ impl JobQueue {
             tail: Cell::new(self.tail.take()),
             len: Cell::new(self.len.take()),
             owns: PhantomData,
+        }
+    }
+
+    /// Calls `visit` for each job, from the front to the end.
+    ///
+    /// `visit` must not touch the queue.
+    pub fn for_each(&self, mut visit: impl FnMut(&Job)) {
+        let mut at = self.head.get();
+        while let Some(header) = at {
+            at = next(&header);
+            // Lent, and not dropped: the queue keeps its job.
+            visit(&ManuallyDrop::new(Job::new(header)));
         }
     }
 

@@ -1,17 +1,24 @@
-//! The state word of a task: ten bits and a count of references.
+//! The state word of a task: twelve bits and a count of references.
 //!
 //! # PROTOCOL
 //!
 //! ```text
-//!                 spawn                      run: start                  ready: complete
+//!        wake: notify                       run: start                  ready: complete
 //!   (job queued)  NOTIFIED  ───────────────▶  RUNNING  ───────────────▶  COMPLETE
-//!                    ▲                          │   │ wake: NOTIFIED too
-//!        wake: notify│        pending: stop     │   ▼
-//!                 (idle)  ◀─────────────────────┘  pending: stop ──▶ NOTIFIED, queued again
+//!                    ▲                        ▲ │   │ wake: NOTIFIED too
+//!        wake: notify│        pending: stop   │ │   ▼
+//!                 (idle)  ◀───────────────────┼─┘  pending: stop ──▶ NOTIFIED, queued again
+//!                                             │
+//!               spawn: the job is new; woken by itself, in its own poll: it is queued again
 //! ```
 //!
-//! A job that a host polls as a future never leaves the first state: it keeps `NOTIFIED`, has
-//! `HOSTED`, and is woken through the host's waker, so core's own scheduling is out of the way.
+//! A job in a queue may have `RUNNING` already: when it is new, and when its task has woken itself in
+//! the poll before (a yield), which only that poll's thread knows ([`wake_running`]) and which writes
+//! nothing here. Such a run begins without an atomic operation, unless somebody else has woken the
+//! task besides, and so left `NOTIFIED`.
+//!
+//! A job that a host polls as a future never leaves the first state: it has `HOSTED`, and is woken
+//! through the host's waker, so core's own scheduling is out of the way.
 //!
 //! The host's waker is in a slot that only the poller writes. `HOST_WAKER` says that it is filled.
 //! Whoever wants to wake the host sets `HOST_BUSY`, uses the waker by reference, and clears the bit;
@@ -39,15 +46,20 @@
 //! 5. The memory is freed by whoever drops the last reference. The last reference to a task that
 //!    has not ended becomes its job once more, which ends it.
 //!
-//! Every transition is one atomic operation with acquire and release: what was written before it
+//! [`wake_running`]: crate::context::wake_running
+//!
+//! Every other transition is one atomic operation with acquire and release: what was written before it
 //! by either side is seen after it by the other. `is_complete` is an acquire load that pairs with
 //! `complete`. Reference counting follows `Arc`: increments are relaxed, because whoever adds a
 //! reference holds one; decrements are acquire-release.
+
+mod told;
 
 use std::fmt;
 
 use crate::debug::TaskState;
 use crate::loom::{AtomicUsize, Ordering, fault, load_to_change, order_unless};
+pub(crate) use told::{Asked, Completed, HostWoken, New, Notify, Stopped, WakeHost};
 
 /// A job exists, or the runner has to make one again after its poll.
 const NOTIFIED: usize = 1;
@@ -71,85 +83,25 @@ const HOST_BUSY: usize = 1 << 8;
 const HOST_AGAIN: usize = 1 << 9;
 /// The future is to be dropped without another poll.
 const ABORT: usize = 1 << 10;
+/// When the task has ended, somebody's list has to be told.
+const LISTED: usize = 1 << 11;
 /// One reference.
-const REF: usize = 1 << 11;
+const REF: usize = 1 << 12;
 
 /// More references than this are a leak that is about to become unsound.
 const MAX_REFS: usize = isize::MAX as usize;
-
-/// What a waker has to do after it told the task.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Notify {
-    /// Nothing: a job exists already, or the task has ended.
-    Nothing,
-    /// Schedule a job; a reference for it has been counted.
-    Schedule,
-    /// Wake the host that polls the job.
-    Host,
-}
-
-/// What the runner has to do after a poll that returned pending.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Stopped {
-    /// Forget the job: its reference is given back.
-    Idle,
-    /// Schedule the job again: the task was woken while it ran.
-    Again,
-    /// The job holds the last reference, and keeps it: nobody can ever wake the task again.
-    Forgotten,
-}
-
-/// What the completer finds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Completed {
-    /// The join handle exists: the output is its own now.
-    pub(crate) handle: bool,
-    /// The waker of the joiner is in its slot, and belongs to the completer.
-    pub(crate) join_waker: bool,
-    /// The waker of the host is in its slot, and belongs to the completer.
-    pub(crate) host_waker: bool,
-}
-
-/// What somebody who wants to wake the host has to do.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum WakeHost {
-    /// Nothing: the poller will look, or somebody who is busy will wake once more.
-    Nothing,
-    /// Use the waker, then call `host_woken`.
-    Wake,
-}
-
-/// What somebody who has woken the host has to do.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum HostWoken {
-    /// Nothing: the waker is the poller's again.
-    Done,
-    /// Wake it once more, then call `host_woken` again.
-    Again,
-    /// Empty the slot: the task has ended meanwhile.
-    Last,
-}
-
-/// What was asked of a task.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Asked {
-    /// To end.
-    pub(crate) cancel: bool,
-    /// To end without another poll.
-    pub(crate) abort: bool,
-}
 
 /// The state word.
 pub(crate) struct State(AtomicUsize);
 
 impl State {
-    /// A new task: its job exists and its join handle exists; a third reference, if it is listed, is
-    /// for the table of live tasks.
+    /// A new task: its job exists and its join handle exists.
     #[inline]
-    pub(crate) fn new(listed: bool) -> Self {
-        Self(AtomicUsize::new(
-            NOTIFIED | HANDLE | ((2 + usize::from(listed)) * REF),
-        ))
+    pub(crate) fn new(new: New) -> Self {
+        let job = if new.exact { NOTIFIED } else { RUNNING };
+        let list = if new.listed || new.owned { LISTED } else { 0 };
+        let refs = 2 + usize::from(new.listed);
+        Self(AtomicUsize::new(job | list | HANDLE | (refs * REF)))
     }
 
     /// The run begins: the job is not queued any more, and wakes count for the next run. False if
@@ -157,8 +109,18 @@ impl State {
     #[inline]
     #[must_use]
     pub(crate) fn start(&self) -> bool {
-        let old = self.0.fetch_xor(NOTIFIED | RUNNING, Ordering::AcqRel);
-        debug_assert_eq!(old & (NOTIFIED | RUNNING), NOTIFIED, "{old:#b}");
+        // Acquire: pairs with the wakes before, as the operations below do.
+        let mut old = load_to_change(&self.0, Ordering::Acquire);
+        if old & NOTIFIED != 0 {
+            if fault("a_run_starts_with_a_store") {
+                self.0.store((old & !NOTIFIED) | RUNNING, Ordering::Release);
+            } else if old & RUNNING == 0 {
+                old = self.0.fetch_xor(NOTIFIED | RUNNING, Ordering::AcqRel);
+            } else {
+                old = self.0.fetch_and(!NOTIFIED, Ordering::AcqRel);
+            }
+        }
+        debug_assert_ne!(old & (NOTIFIED | RUNNING), 0, "{old:#b}");
         old & COMPLETE == 0
     }
 
@@ -187,6 +149,49 @@ impl State {
                 Err(now) => old = now,
             }
         }
+    }
+
+    /// The run ended with a pending future, and the job's reference is to become one to the task; false
+    /// if the task was woken while it ran, and the job has to be scheduled again.
+    #[inline]
+    pub(crate) fn park(&self) -> bool {
+        let mut old = load_to_change(&self.0, Ordering::Relaxed);
+        loop {
+            debug_assert_eq!(old & (RUNNING | COMPLETE), RUNNING, "{old:#b}");
+            match self.0.compare_exchange_weak(
+                old,
+                old & !RUNNING,
+                Ordering::AcqRel,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return old & NOTIFIED == 0 || fault("park_forgets_a_wake"),
+                Err(now) => old = now,
+            }
+        }
+    }
+
+    /// The output is stored, and the job's reference is given back in the same step; false, and
+    /// nothing has changed, if there is more to do than to publish the output to a handle.
+    ///
+    /// After it was true, the caller may not touch the task any more.
+    #[inline]
+    pub(crate) fn finish(&self) -> bool {
+        let mut old = load_to_change(&self.0, Ordering::Relaxed);
+        while old & (HANDLE | JOIN_WAKER | HOSTED | LISTED) == HANDLE {
+            debug_assert!(old & COMPLETE == 0 && old >= 2 * REF, "{old:#b}");
+            let (new, order) = (
+                (old | COMPLETE) - REF,
+                order_unless("finish_relaxed", Ordering::AcqRel),
+            );
+            match self
+                .0
+                .compare_exchange_weak(old, new, order, Ordering::Relaxed)
+            {
+                Ok(_) => return true,
+                Err(now) => old = now,
+            }
+        }
+        false
     }
 
     /// The output is stored.
@@ -474,6 +479,11 @@ impl State {
             let old = self.0.load(Ordering::Acquire);
             self.0.store(old - REF, Ordering::Release);
             return old < 2 * REF;
+        }
+        // The caller's is the only one: nobody else can write the word, or make another. Acquire:
+        // pairs with the operations by which the others were given back.
+        if load_to_change(&self.0, Ordering::Acquire) < 2 * REF {
+            return true;
         }
         let order = order_unless("drop_ref_relaxed", Ordering::AcqRel);
         let old = self.0.fetch_sub(REF, order);

@@ -1,6 +1,7 @@
 //! Who a task is ([`TaskId`], [`TaskInfo`]), and a reference to it ([`Task`]).
 #![allow(unsafe_code, reason = "the auto traits of the pointer; see each impl")]
 
+use std::cell::Cell;
 use std::fmt;
 use std::num::NonZeroU64;
 use std::panic::Location;
@@ -12,7 +13,11 @@ use super::header::{self, Header};
 use crate::context::Node;
 use crate::debug::TaskState;
 
-/// The number of a task: unique in this process, in the order of spawning.
+/// How many numbers a thread takes at once.
+const NUMBERS: u64 = 1 << 10;
+
+/// The number of a task: unique in this process, and for the tasks that one thread has spawned in the
+/// order of spawning.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TaskId(NonZeroU64);
 
@@ -21,8 +26,21 @@ impl TaskId {
     #[inline]
     pub(crate) fn next() -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
+        thread_local! {
+            /// The next number of this thread, and how many it has from there.
+            static MINE: Cell<(u64, u64)> = const { Cell::new((0, 0)) };
+        }
         // Only uniqueness matters, so no ordering is needed.
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let fresh = |count| NEXT.fetch_add(count, Ordering::Relaxed);
+        let mine = |mine: &Cell<(u64, u64)>| {
+            let (next, left) = match mine.get() {
+                (_, 0) => (fresh(NUMBERS), NUMBERS),
+                some => some,
+            };
+            mine.set((next + 1, left - 1));
+            next
+        };
+        let number = MINE.try_with(mine).unwrap_or_else(|_| fresh(1));
         Self(NonZeroU64::new(number).expect("2^64 tasks were spawned"))
     }
 
@@ -127,9 +145,10 @@ impl Task {
         self.0 == *header
     }
 
-    /// Sets the task's place in the table of live tasks.
+    /// Sets the word of a backend that keeps its own table of live tasks; see
+    /// [`Job::set_tag`](super::Job::set_tag).
     #[inline]
-    pub(crate) fn set_tag(&self, tag: u32) {
+    pub fn set_tag(&self, tag: u32) {
         self.header().tag.store(tag, Ordering::Relaxed);
     }
 
