@@ -32,8 +32,11 @@ pub(super) fn accept_tcp(listener: &TcpListener) -> io::Result<(TcpStream, Socke
 
 /// Whether a connect goes on by itself.
 pub(super) fn is_in_progress(error: &io::Error) -> bool {
-    // An interrupted one does, too.
-    error.kind() == io::ErrorKind::Interrupted || error.raw_os_error() == Some(libc::EINPROGRESS)
+    // The last two are answers to a second call, after one that was interrupted.
+    let codes = [libc::EINPROGRESS, libc::EALREADY, libc::EISCONN];
+    error
+        .raw_os_error()
+        .is_some_and(|code| codes.contains(&code))
 }
 
 /// The address of a Unix socket in the form of `socket2`: a path, or an abstract name.

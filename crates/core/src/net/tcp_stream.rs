@@ -74,10 +74,13 @@ impl<R: Io> TcpStream<R> {
         socket: Socket,
         addr: SocketAddr,
     ) -> io::Result<Self> {
-        match socket.connect(&addr.into()) {
-            // An interrupted connect goes on by itself, like one that would block.
-            Err(error) if !is_in_progress(&error) => return Err(error),
-            _ => {}
+        while let Err(error) = socket.connect(&addr.into()) {
+            if is_in_progress(&error) {
+                break;
+            }
+            if error.kind() != io::ErrorKind::Interrupted {
+                return Err(error);
+            }
         }
         let stream = Self {
             io: Fd::new(runtime, socket.into())?,

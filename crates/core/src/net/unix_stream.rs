@@ -78,6 +78,7 @@ impl<R: Io> UnixStream<R> {
                 Ok(()) => break true,
                 // Some systems connect later.
                 Err(error) if is_in_progress(&error) => break false,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     runtime.sleep(pause).await;
                     pause = (pause * 2).min(LONGEST);
