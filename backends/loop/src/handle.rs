@@ -262,11 +262,15 @@ impl Runtime for Loop {
     fn poll_idle(&self, cx: &mut Context<'_>) -> Poll<()> {
         let blocking = self.0.blocking.poll_idle(cx);
         let tasks = here::poll_idle(self.0.id, cx);
-        if blocking.is_ready() && tasks.is_ready() && self.0.remote.is_empty() {
-            Poll::Ready(())
-        } else {
-            Poll::Pending
+        if blocking.is_pending() || tasks.is_pending() {
+            return Poll::Pending;
         }
+        if !self.0.remote.is_empty() {
+            // Somebody is on the way, and nobody watches: look again when it has been taken in.
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(())
     }
 
     fn shutdown(&self) {

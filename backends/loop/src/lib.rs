@@ -21,7 +21,7 @@
 //!
 //! `turn` (the loop itself), `here` (what belongs to the thread that drives it), `shared` (what other
 //! threads may touch), `sleep` (how they interrupt its sleep), `timers` and its wheel, `io`, [`guest`]
-//! (a loop inside of another one), [`asyncio`] (callbacks, promises, `stop`: what programs that come from there
+//! (a loop inside of another one), [`loop_pool`] (one loop per core), [`asyncio`] (callbacks, promises, `stop`: what programs that come from there
 //! expect). The threads for blocking closures are core's
 //! [`BlockingPool`](kumi_core::blocking::BlockingPool).
 //!
@@ -62,6 +62,7 @@ mod handle;
 mod here;
 mod io;
 mod loom;
+pub mod loop_pool;
 mod quiet;
 mod shared;
 mod sleep;
@@ -71,6 +72,7 @@ mod turn;
 pub use guest::Guest;
 pub use handle::{Builder, Loop};
 pub use io::LoopIo;
+pub use loop_pool::LoopPool;
 pub use timers::LoopSleep;
 pub use turn::{CLOCK_JOBS, TURN_JOBS, TURN_TIME, TurnEnd};
 

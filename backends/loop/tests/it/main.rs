@@ -1,6 +1,7 @@
 //! What is special about the own loop: its one thread, its turn, its end.
 
 mod guest;
+mod loop_pool;
 mod timers;
 
 use std::os::unix::net::UnixStream;
@@ -277,4 +278,16 @@ fn the_shutdown_by_a_closure_does_not_wait_for_that_one() {
     while !closure.is_finished() {
         std::thread::yield_now();
     }
+}
+
+#[test]
+fn a_look_for_the_end_sees_what_is_on_its_way() {
+    let lp = Loop::new().expect("the loop starts");
+    lp.block_on(async {
+        // Queued by another thread, and not taken in when main looks.
+        std::thread::scope(|s| {
+            s.spawn(|| lp.spawn(async {}).detach());
+        });
+        std::future::poll_fn(|cx| lp.poll_idle(cx)).await;
+    });
 }

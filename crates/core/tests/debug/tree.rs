@@ -86,8 +86,9 @@ fn without_debug_mode_groups_are_known() {
     debug::set_debug(false);
     assert_eq!(
         family(&Sim::new()),
+        // Whether a task that yields is queued or runs, its word says in debug mode only.
         "parent: waiting\n\
-         \x20 busy (group): queued\n\
+         \x20 busy (group): running\n\
          \x20 idle (group): waiting\n\
          own: waiting"
     );
