@@ -19,6 +19,9 @@
 //!
 //! # Reading order
 //!
+//! If event loops are new to you, begin with [`from_scratch`]: it builds one in twenty lines, and leads from
+//! there to this one.
+//!
 //! `turn` (the loop itself), `here` (what belongs to the thread that drives it), `shared` (what other
 //! threads may touch), `sleep` (how they interrupt its sleep), `timers` and its wheel, `io`, [`guest`]
 //! (a loop inside of another one), [`loop_pool`] (one loop per core), [`asyncio`] (callbacks, promises, `stop`: what programs that come from there
@@ -57,6 +60,7 @@
 #![forbid(unsafe_code)]
 
 pub mod asyncio;
+pub mod from_scratch;
 pub mod guest;
 mod handle;
 mod here;
