@@ -159,6 +159,7 @@ impl<P: Named, C, H, K, S, R> Spawned<P, C, H, K, S, R> {
 
     /// Polls until every child has ended; with the decision of one of them as the error.
     fn poll_all(&mut self, cx: &mut Context<'_>) -> Poll<Result<K, S>> {
+        let begins = matches!(self.stage, Stage::New { .. });
         let Some(shared) = self.shared() else {
             return Poll::Pending;
         };
@@ -174,6 +175,12 @@ impl<P: Named, C, H, K, S, R> Spawned<P, C, H, K, S, R> {
             node.unwind();
         }
         if early || !shared.is_over() {
+            return Poll::Pending;
+        }
+        if begins && shared.alone {
+            // It has ended already, on another thread. But those beside it are to begin as well, before
+            // anybody is handed an outcome, and perhaps waits for what they do.
+            cx.waker().wake_by_ref();
             return Poll::Pending;
         }
         node.end();

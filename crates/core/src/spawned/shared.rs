@@ -37,7 +37,7 @@ pub(super) struct Shared<S, H, R> {
     waker: WakerSlot,
     left: AtomicUsize,
     /// It may be left alone: the last child ends the region, whoever polls.
-    alone: bool,
+    pub(super) alone: bool,
     inner: Mutex<Inner<S, H>>,
 }
 
