@@ -66,26 +66,6 @@ fn cancel_beside_yields() {
     });
 }
 
-/// A wake beside the beginning of a run: neither it nor a request to end is overwritten.
-#[test]
-fn cancel_beside_the_start_of_a_run() {
-    check(|| {
-        let hand = Hand::new();
-        let (mut handle, _, waker) = spawn_idle(&hand, |_| false);
-        waker.wake();
-        let job = hand.job();
-        let task = handle.task();
-        let thread = thread::spawn(move || assert!(task.cancel()));
-        hand.run(job);
-        thread.join().unwrap();
-        hand.run_all();
-        assert!(handle.is_finished(), "a request is lost");
-        assert_cancelled(joined(&mut handle));
-        drop(handle);
-        hand.assert_empty();
-    });
-}
-
 /// A wake beside a first run whose backend lists the task if it waits.
 #[test]
 fn a_wake_beside_the_first_run() {
