@@ -7,10 +7,12 @@
 //!
 //! # How a task runs
 //!
-//! Each of Kumi's jobs becomes the future of one task of the executor, which polls it with its own
-//! waker. Kumi adds one allocation and one entry in a table, by which the end of a run finds what is
-//! left. Timers and descriptors belong to `async-io`'s reactor, which all of the process share;
-//! blocking closures run on the pool of `blocking`, which is shared as well.
+//! Jobs that are due lie in a queue of Kumi's own. A few long-lived tasks of the executor, the *drainers*, take them
+//! out and run them, up to sixteen in a poll as long as they are short (see `jobs`). So a task of Kumi's costs the
+//! executor nothing of its own, and beside native tasks the executor still decides when it is Kumi's turn.
+//! A local task is a task of a `LocalExecutor`, which polls it with its own waker.
+//! Core keeps the table by which the end of a run finds what is left. Timers and descriptors belong to `async-io`'s
+//! reactor, which all of the process share; blocking closures run on the pool of `blocking`, which is shared as well.
 //!
 //! # What ends what
 //!
@@ -31,15 +33,33 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
+#[cfg(not(loom))]
 mod executors;
-#[cfg(unix)]
+#[cfg(all(unix, not(loom)))]
 mod io;
+#[cfg(not(loom))]
+mod jobs;
+#[cfg(not(loom))]
 mod local;
+mod loom;
+mod ready;
+#[cfg(not(loom))]
 mod runtime;
+#[cfg(not(loom))]
 mod sleep;
+#[cfg(not(loom))]
 mod threads;
 
-#[cfg(unix)]
+#[cfg(all(unix, not(loom)))]
 pub use io::SmolIo;
+#[cfg(not(loom))]
 pub use runtime::Smol;
+#[cfg(not(loom))]
 pub use sleep::SmolSleep;
+
+/// What the models in `tests/loom/` reach.
+#[cfg(loom)]
+#[doc(hidden)]
+pub mod model {
+    pub use crate::ready::Ready;
+}

@@ -18,6 +18,7 @@ use kumi_core::runtime::{Io, Source};
 use crate::executors::Lent;
 #[cfg(unix)]
 use crate::io::SmolIo;
+use crate::jobs::Jobs;
 use crate::local;
 use crate::sleep::SmolSleep;
 use crate::threads::{self, Stop};
@@ -34,6 +35,7 @@ pub struct Smol(Arc<Inner>);
 struct Inner {
     id: u64,
     executor: Option<Lent>,
+    jobs: Arc<Jobs>,
     stop: Arc<Stop>,
     tasks: Tasks,
     blocking: Tasks,
@@ -80,7 +82,9 @@ impl Smol {
 
     fn new(executor: Option<Lent>) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
+        let jobs = Jobs::new(executor.as_ref().map(Lent::get));
         Self(Arc::new(Inner {
+            jobs,
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             executor,
             stop: Arc::default(),
@@ -105,11 +109,19 @@ impl Smol {
         self.0.closed.load(Ordering::SeqCst)
     }
 
-    /// Drops every task: they hold the handle, and with it the executor, so dropping the executor
-    /// cannot be what ends them. Instead each is told to drop itself, and polled for that.
+    /// Drops every task: they hold the handle, so dropping the handle cannot be what ends them. Those that wait
+    /// are told, and come to `spawn_job`, which drops them; those that are due are taken out of the queue.
     fn sweep(&self) {
         self.0.tasks.abort_all();
-        if let Some(executor) = &self.0.executor {
+        self.0.jobs.clear();
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.jobs.close();
+        // The drainers end now, if no other thread drives the executor.
+        if let Some(executor) = &self.executor {
             while executor.get().try_tick() {}
         }
     }
@@ -120,12 +132,7 @@ impl Spawn for Smol {
         if self.is_closed() {
             return drop(job);
         }
-        let Some(executor) = &self.0.executor else {
-            #[cfg(feature = "global")]
-            smol::spawn(job).detach();
-            return;
-        };
-        executor.get().spawn(job).detach();
+        self.0.jobs.push(job);
         // A shutdown between the look and the spawn may have missed it.
         if self.is_closed() {
             self.sweep();
