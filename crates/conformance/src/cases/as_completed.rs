@@ -341,6 +341,28 @@ pub async fn cancelled_from_outside<R: Runtime>(_: R) {
     assert_eq!(cleaned, ["one", "three", "two"]);
 }
 
+/// What a child that a cancel waits for returns is not given out in the cancelled scope.
+pub async fn an_output_after_a_cancel<R: Runtime>(_: R) {
+    let scope = CancelScope::new();
+    let cancel = scope.handle();
+    let ended = &AtomicUsize::new(0);
+    let body = async move {
+        let child = |count| {
+            kumi_core::cleanup::uncancellable(async move {
+                steps(count).await;
+                ended.fetch_add(1, Ordering::SeqCst)
+            })
+        };
+        let mut outputs = as_completed([child(3), child(5)]);
+        assert!(poll_once(&mut outputs.next()).await.is_pending());
+        cancel.cancel();
+        let next = outputs.next().await;
+        panic!("it gave {next:?} in a cancelled scope");
+    };
+    assert!(scope.run(body).await.is_err());
+    assert_eq!(ended.load(Ordering::SeqCst), 2);
+}
+
 /// Tasks as members: the cancel and the panic of one are outcomes, and not one's own.
 pub async fn tasks_as_members<R: Runtime>(rt: R) {
     let tasks = vec![

@@ -6,13 +6,13 @@ use std::cell::{Cell, RefCell};
 use std::future::{Future, pending, ready};
 
 use kumi_core::cancel::{CancelScope, checkpoint};
-use kumi_core::cleanup::finally;
+use kumi_core::cleanup::{finally, uncancellable};
 use kumi_core::combine::{as_completed, yield_now};
 use kumi_core::runtime::Runtime;
 
-use crate::probe::{Gate, Log, either, turns};
+use crate::probe::{Gate, Log, both, either, turns, until};
 
-use super::in_flight::steps;
+use super::in_flight::{polls_of, steps};
 
 /// The body runs once for each output, one run after the other.
 pub async fn every_output_once<R: Runtime>(_: R) {
@@ -187,4 +187,56 @@ pub async fn cancelled_in_the_body<R: Runtime>(_: R) {
     let mut cleaned = log.read();
     cleaned.sort_unstable();
     assert_eq!(cleaned, ["body", "child", "child"]);
+}
+
+/// Futures that are ready at once take turns with other tasks, also while the body waits.
+pub async fn many_ready_children<R: Runtime>(rt: R) {
+    const MANY: usize = 20_000;
+    let all = Gate::new();
+    let opens = all.clone();
+    let children = (0..MANY).map(move |number| {
+        let last = (number + 1 == MANY).then(|| opens.clone());
+        async move {
+            if let Some(all) = last {
+                all.open();
+            }
+        }
+    });
+    let polls = polls_of(&rt, async move {
+        let each = as_completed(children).try_for_each(|()| async {
+            all.wait().await;
+            Err("one run is enough")
+        });
+        assert!(each.await.is_err());
+    });
+    let polls = polls.await;
+    assert!(polls > MANY / 200, "it gave way {polls} times only");
+}
+
+/// In a cancelled scope no output gets a run of the body any more, and nothing more is drawn.
+pub async fn an_output_after_a_cancel<R: Runtime>(rt: R) {
+    let scope = CancelScope::new();
+    let cancel = scope.handle();
+    let end = Gate::new();
+    let (drawn, ended) = (Cell::new(0), Cell::new(0));
+    let children = (0..10).map(|_| {
+        drawn.set(drawn.get() + 1);
+        let (end, ended) = (end.wait(), &ended);
+        uncancellable(async move {
+            end.await;
+            ended.set(ended.get() + 1);
+        })
+    });
+    let each = as_completed(children)
+        .limit(2)
+        .for_each(|()| async { panic!("a run in a cancelled scope") });
+    let ask = async {
+        until(|| drawn.get() == 2).await;
+        cancel.cancel();
+        turns(&rt, 1).await;
+        end.open();
+    };
+    let (outcome, ()) = both(scope.run(each), ask).await;
+    assert!(outcome.is_err());
+    assert_eq!((drawn.get(), ended.get()), (2, 2));
 }

@@ -3,8 +3,10 @@
 use std::cell::Cell;
 use std::future::{Future, ready};
 
+use kumi_core::cleanup::uncancellable;
 use kumi_core::combine::{as_completed, gather, limited, try_gather, yield_now};
 use kumi_core::runtime::Runtime;
+use kumi_core::task::SpawnExt;
 
 use crate::probe::{panic_of, poll_once, token};
 
@@ -134,4 +136,62 @@ pub async fn many<R: Runtime>(rt: R) {
     assert_eq!(outputs, (0..5_000).collect::<Vec<_>>());
     // A place that is used again may be woken late by who was there before.
     assert!(polls.get() <= 5_000 * 3 + 5_000, "{} polls", polls.get());
+}
+
+/// Futures that are ready at once take turns with other tasks, under a limit too.
+pub async fn many_ready<R: Runtime>(rt: R) {
+    const MANY: usize = 20_000;
+    let polls = polls_of(&rt, async {
+        let limit = 10;
+        assert_eq!(
+            gather(limited(limit, (0..MANY).map(ready))).await.len(),
+            MANY
+        );
+    });
+    let polls = polls.await;
+    assert!(polls > MANY / 200, "it gave way {polls} times only");
+}
+
+/// How often a task with this body is polled.
+pub(super) async fn polls_of<R: Runtime>(
+    rt: &R,
+    body: impl Future<Output = ()> + Send + 'static,
+) -> usize {
+    let mut body = Box::pin(body);
+    let mut polls = 0;
+    let counted = std::future::poll_fn(move |cx| {
+        polls += 1;
+        body.as_mut().poll(cx).map(|()| polls)
+    });
+    rt.spawn(counted).await.expect("it ends")
+}
+
+/// While those in flight are unwound after an error nothing is drawn, and a later error says nothing.
+pub async fn an_error_while_others_end<R: Runtime>(_: R) {
+    let drawn = Cell::new(0);
+    let ended = Cell::new(0);
+    let children = (0..10).map(|number| {
+        drawn.set(drawn.get() + 1);
+        let ended = &ended;
+        uncancellable(async move {
+            steps(2 * number).await;
+            ended.set(ended.get() + 1);
+            Err::<(), _>(number)
+        })
+    });
+    assert_eq!(try_gather(limited(3, children)).await, Err(0));
+    assert_eq!((drawn.get(), ended.get()), (1, 1), "nobody else has begun");
+    let children = (0..10).map(|number| {
+        drawn.set(drawn.get() + 1);
+        let ended = &ended;
+        uncancellable(async move {
+            steps(6 - 2 * number.min(3)).await;
+            ended.set(ended.get() + 1);
+            Err::<(), _>(number)
+        })
+    });
+    drawn.set(0);
+    ended.set(0);
+    assert_eq!(try_gather(limited(3, children)).await, Err(2));
+    assert_eq!((drawn.get(), ended.get()), (3, 3));
 }

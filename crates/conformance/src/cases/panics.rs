@@ -16,4 +16,5 @@ pub use self::closures::{
     in_the_child_of_a_start, in_the_handler_of_a_group, in_the_use_and_the_release,
 };
 pub use self::dropped::{after_errors_of_releases, in_a_drop};
+pub(super) use self::faulty::unique;
 pub use self::wakers::{in_the_drop_of_a_waker, in_the_wake_of_a_waker};

@@ -1,5 +1,6 @@
 //! Combinators whose children are tasks, that end badly: panics, cancels from outside, drops.
 
+use std::fmt::Display;
 use std::future::{Future, pending, ready};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -14,8 +15,10 @@ use kumi_core::runtime::Runtime;
 use kumi_core::spawned::Combine;
 use kumi_core::task::SpawnExt;
 
+use super::panics::unique;
 use super::spawned::{Fails, Parked};
 use crate::probe::{Gate, assert_panicked, both, hold, panic_of, poll_once, token, turns, until};
+use crate::reports;
 
 type Job = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -43,7 +46,7 @@ where
 }
 
 /// A clean-up that panics.
-async fn never(text: &'static str) {
+async fn never(text: impl Display) {
     panic!("{text}")
 }
 
@@ -75,6 +78,27 @@ pub async fn a_panic_beside_a_decision<R: Runtime>(rt: R) {
         .await;
     assert_eq!(assert_panicked(joined), "in a clean-up");
     parked.assert_clean();
+}
+
+/// Of two children that panic one is heard of by the one who awaits, the other is reported.
+pub async fn two_children_panic<R: Runtime>(rt: R) {
+    let texts = [unique("a child"), unique("a clean-up")];
+    let begun = Gate::new();
+    let (opens, waits) = (begun.clone(), begun.wait());
+    let [first, second] = texts.clone();
+    let panics = async move {
+        waits.await;
+        never(first).await;
+    };
+    let parks = async move {
+        opens.open();
+        pending::<()>().await;
+    };
+    let own = rt.clone();
+    let joined = rt.spawn(async move { own.gather((panics, finally(parks, never(second)))).await });
+    assert_eq!(assert_panicked(joined.await), texts[0]);
+    let reports = texts.map(|text| reports::of_panics(&text));
+    assert_eq!(reports, [0, 1]);
 }
 
 /// A cancel from outside reaches the children, waits for their clean-ups, and is not swallowed.
@@ -198,18 +222,21 @@ pub async fn dropped<R: Runtime>(rt: R) {
     }
 }
 
-/// Neither a decision nor a panic of a child after the drop reaches anybody.
+/// Neither a decision nor a panic of a child after the drop reaches anybody; the panic is reported.
 pub async fn a_child_panics_after_the_drop<R: Runtime>(rt: R) {
     let (held, witness) = token();
     let parked = Parked::default();
     let parks = parked.clone().child::<Result<(), Fails>, R>(rt.clone());
-    let child = finally(parks, hold(held, never("in a clean-up after the drop")));
+    let text = unique("in a clean-up after the drop");
+    let child = finally(parks, hold(held, never(text.clone())));
     let mut job = Box::pin(rt.try_gather([child]));
     assert!(poll_once(&mut job).await.is_pending());
     until(|| parked.has_begun()).await;
     drop(job);
     until(|| parked.is_clean() && witness.is_dropped()).await;
+    until(|| reports::of_panics(&text) > 0).await;
     rt.spawn(yield_now()).await.unwrap();
+    assert_eq!(reports::of_panics(&text), 1);
 }
 
 /// A combinator that is forgotten loses nothing but memory: its children run on.

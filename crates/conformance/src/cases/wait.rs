@@ -2,7 +2,7 @@
 //!
 //! (asyncio's `wait`, with `FIRST_COMPLETED`, `FIRST_EXCEPTION`, `ALL_COMPLETED`.)
 
-use std::future::pending;
+use std::future::{pending, ready};
 use std::time::Duration;
 
 use kumi_core::combine::{ReturnWhen, wait, yield_now};
@@ -13,7 +13,7 @@ use crate::probe::{
     Manual, assert_cancelled, assert_panicked, counting_waker, hold, poll_with, token,
 };
 
-use super::in_flight::steps;
+use super::in_flight::{polls_of, steps};
 
 /// All, in the order in which they finish, with their places.
 pub async fn all_completed<R: Runtime>(_: R) {
@@ -202,4 +202,32 @@ pub async fn dropped<R: Runtime>(_: R) {
         drop(waiting);
         assert_eq!(witness.count(), 4, "{polls} polls");
     }
+}
+
+/// Members that are ready at once take turns with other tasks.
+pub async fn many_ready_members<R: Runtime>(rt: R) {
+    const MANY: usize = 20_000;
+    let polls = polls_of(&rt, async {
+        let waited = wait((0..MANY).map(ready), ReturnWhen::AllCompleted).await;
+        assert_eq!(waited.done.len(), MANY);
+    });
+    let polls = polls.await;
+    assert!(polls > MANY / 200, "it gave way {polls} times only");
+}
+
+/// A limit that is over waits for nobody; but members that wait for their first poll get it.
+pub async fn a_timeout_of_zero_looks_at_all<R: Runtime>(rt: R) {
+    let members = (0..2_000).map(|number| async move {
+        if number % 2 == 0 {
+            pending().await
+        }
+    });
+    let limited = wait(members, ReturnWhen::AllCompleted).timeout(Duration::ZERO);
+    let waited = rt.spawn(async { limited.await.done.len() }).await.unwrap();
+    assert_eq!(waited, 1_000);
+    // Also if they never rest.
+    let members = (0..2_000).map(|_| steps(usize::MAX));
+    let limited = wait(members, ReturnWhen::AllCompleted).timeout(Duration::ZERO);
+    let waited = rt.spawn(async { limited.await.pending.len() });
+    assert_eq!(waited.await.unwrap(), 2_000);
 }

@@ -131,6 +131,7 @@ macro_rules! combinator_suite {
             spawned_cancel {
                 a_child_panics,
                 a_panic_beside_a_decision,
+                two_children_panic,
                 cancelled_from_outside,
                 a_limit_around_it,
                 cancels_go_all_the_way_down,
@@ -177,6 +178,7 @@ macro_rules! combinator_suite {
                 many_ready_children,
                 a_child_panics,
                 cancelled_from_outside,
+                an_output_after_a_cancel,
                 tasks_as_members,
                 woken_from_other_threads if ForeignThreads,
             }
@@ -190,6 +192,8 @@ macro_rules! combinator_suite {
                 a_slow_body_holds_the_source_back,
                 an_error_unwinds_the_rest,
                 cancelled_in_the_body,
+                an_output_after_a_cancel,
+                many_ready_children,
             }
             in_flight {
                 outputs_in_order,
@@ -201,6 +205,8 @@ macro_rules! combinator_suite {
                 zero_panics,
                 after_the_first_poll_panics,
                 many,
+                many_ready,
+                an_error_while_others_end,
             }
             wait {
                 all_completed,
@@ -216,6 +222,8 @@ macro_rules! combinator_suite {
                 outcomes_of_tasks,
                 dropped,
                 a_timeout_of_zero_looks_once,
+                many_ready_members,
+                a_timeout_of_zero_looks_at_all,
             }
         }
     };

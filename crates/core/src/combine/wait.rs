@@ -187,6 +187,7 @@ where
         enough: false,
         limit: Limit::Never,
         sleep: None,
+        late: false,
         unpolled: Unpolled::new(WAIT),
     }
 }
@@ -249,6 +250,7 @@ pub struct Waiting<F: Future, W> {
     enough: bool,
     limit: Limit,
     sleep: Option<AmbientSleep>,
+    late: bool,
     unpolled: Unpolled,
 }
 
@@ -312,10 +314,11 @@ impl<F: Future, W: When<F::Output>> Future for Waiting<F, W> {
         let this = self.get_mut();
         this.unpolled.polled();
         // First the clock, so that the time counts from before the first poll of the members.
-        let late = this.poll_limit(cx);
+        this.late = this.late || this.poll_limit(cx);
         let Some(pending) = &mut this.pending else {
             over(WAIT);
         };
+        let begun = pending.pool.drawn();
         let mut turns = Turns::New;
         while let Poll::Ready(Some((place, output))) =
             pending.pool.poll(cx, None, true, turns, WAIT)
@@ -325,6 +328,9 @@ impl<F: Future, W: When<F::Output>> Future for Waiting<F, W> {
             this.enough |= this.when.is_enough(&output);
             this.done.push((place, output));
         }
+        // Whoever still waits for a first poll, which the budget has put off, gets it.
+        let looks_on = pending.pool.was_cut_short() && pending.pool.drawn() > begun;
+        let late = this.late && !looks_on;
         if !(this.enough || late || pending.is_empty()) {
             return Poll::Pending;
         }

@@ -15,7 +15,7 @@ pub(super) fn fall(text: String) {
 }
 
 /// A text that no other panic has.
-pub(super) fn unique(what: &str) -> String {
+pub(in crate::cases) fn unique(what: &str) -> String {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     format!("{what} {}", NEXT.fetch_add(1, Ordering::Relaxed))
 }

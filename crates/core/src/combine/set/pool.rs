@@ -21,7 +21,7 @@
 //!    the order of the wakes. (A waker of an earlier child of the same place may wake it once too often.)
 //! 3. Those that were woken before a poll of the combinator began are polled before new ones are drawn:
 //!    a source that never ends starves nobody. What is woken during it waits for the next one.
-//! 4. The first step of a poll is free, the others are paid from the budget of the task.
+//! 4. The first step of a poll of the combinator is free, the others are paid from the budget of the task.
 //! 5. A poll that ended with a panic leaves `phase` at `Polling`: the pool can only be dropped.
 #![allow(unsafe_code, reason = "children that are pinned in a slice")]
 
@@ -71,6 +71,8 @@ pub(in crate::combine) struct Pool<S: Source> {
     /// The last of those that were woken before this turn of polls began, if it is still to be polled.
     mark: Option<u32>,
     phase: Phase,
+    /// The budget of the task ended the last poll, so somebody may not have had his turn.
+    cut_short: bool,
 }
 
 /// Which poll it is.
@@ -128,6 +130,7 @@ impl<S: Source> Pool<S> {
             exhausted: false,
             mark: None,
             phase: Phase::Open,
+            cut_short: false,
         }
     }
 
@@ -159,6 +162,16 @@ impl<S: Source> Pool<S> {
         matches!(self.phase, Phase::Over)
     }
 
+    /// Whether the budget of the task ended the last poll: it is polled again soon.
+    pub(in crate::combine) fn was_cut_short(&self) -> bool {
+        self.cut_short
+    }
+
+    /// How many children have begun.
+    pub(in crate::combine) fn drawn(&self) -> usize {
+        self.drawn
+    }
+
     /// Polls until a child has finished. `None` when all have, and nothing is left to draw.
     ///
     /// No more than `limit` are in flight; how many that is at most is settled by the first poll.
@@ -180,6 +193,7 @@ impl<S: Source> Pool<S> {
             return Poll::Ready(None);
         }
         self.phase.begin(name);
+        self.cut_short = false;
         let (poll, again) = self.run(cx, limit, draws, turns);
         self.phase = Phase::Open;
         if poll.is_pending() {
@@ -233,7 +247,8 @@ impl<S: Source> Pool<S> {
         let places = self.places.as_mut().expect("they were just made");
         let mut places = Places(places.as_mut());
         let count = places.0.len();
-        let mut first = true;
+        // A poll of the combinator is free of charge once, however often it polls this.
+        let mut first = turns == Turns::New;
         let mut may_step = || mem::take(&mut first) || context::spend();
         let turn = if let Some(block) = &mut self.block {
             let turn = block.begin(cx.waker());
@@ -248,6 +263,7 @@ impl<S: Source> Pool<S> {
                     return (Poll::Pending, false);
                 }
                 if !may_step() {
+                    self.cut_short = true;
                     return (Poll::Pending, true);
                 }
                 let future = match draw(&mut self.collected, &mut self.source, cx) {
@@ -287,6 +303,7 @@ impl<S: Source> Pool<S> {
         // First those that were woken before this poll.
         while let Some(last) = self.mark {
             if !may_step() {
+                self.cut_short = true;
                 return (Poll::Pending, true);
             }
             let Some(next) = turn.pop() else { break };
@@ -304,6 +321,7 @@ impl<S: Source> Pool<S> {
         }
         while draws && self.alive < count && !self.exhausted {
             if !may_step() {
+                self.cut_short = true;
                 return (Poll::Pending, true);
             }
             let future = match draw(&mut self.collected, &mut self.source, cx) {
