@@ -100,7 +100,6 @@ impl<B: Body> Decide<B, B::Stop> {
         if *this.over {
             over(name);
         }
-        let decided = this.decision.has_decided();
         let body = this.body;
         let ended = this
             .state
@@ -118,10 +117,6 @@ impl<B: Body> Decide<B, B::Stop> {
                     Poll::Pending => Poll::Pending,
                 }
             });
-        if ended.is_pending() && !decided && this.decision.has_decided() {
-            // Some of the others may be left that were woken in the poll that brought the decision.
-            cx.waker().wake_by_ref();
-        }
         let ended = ready!(ended);
         *this.over = true;
         match (ended, this.decision.value.take()) {

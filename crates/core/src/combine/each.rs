@@ -150,7 +150,7 @@ impl<S: Source, B: Bound<S>, E: LoopBody<Output<S>>> Body for Each<S, B, E> {
             if let Some(run) = this.run.as_mut().as_pin_mut() {
                 let result = ready!(run.poll(cx));
                 this.run.set(None);
-                if let (Err(error), true) = (result, stop.is_none()) {
+                if let Err(error) = result {
                     *stop = Some(error);
                     // The scope tells the others, and polls this again.
                     return Poll::Pending;
