@@ -10,6 +10,8 @@ mod shapes;
 mod streams;
 #[path = "combine/support.rs"]
 mod support;
+#[path = "combine/timeout.rs"]
+mod timeout;
 #[path = "combine/unwind.rs"]
 mod unwind;
 #[path = "combine/wakes.rs"]

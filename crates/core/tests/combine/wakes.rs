@@ -2,9 +2,10 @@
 
 use std::cell::Cell;
 use std::future::{Future, pending, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::{Poll, Waker};
+use std::sync::{Arc, Mutex};
+use std::task::{Poll, Wake, Waker};
 
 use kumi_core::combine::{gather, race, yield_now};
 use kumi_core::runtime::Runtime;
@@ -313,4 +314,52 @@ fn a_set_in_the_poll_of_another_has_wakes_of_its_own() {
     assert_eq!(wakes.take(), 2);
     assert!(poll(all.as_mut(), &waker).is_ready());
     assert_eq!(inner_polls.get(), 3);
+}
+
+/// Polls a future as soon as it is woken, with another waker.
+struct Inline {
+    future: Mutex<Pin<Box<dyn Future<Output = [u32; 1]> + Send>>>,
+    waker: Waker,
+}
+
+impl Wake for Inline {
+    fn wake(self: Arc<Self>) {
+        let mut future = self.future.lock().expect("nobody panics");
+        assert!(poll(future.as_mut(), &self.waker).is_pending());
+    }
+}
+
+#[test]
+#[allow(clippy::disallowed_methods, reason = "a test runs no model")]
+fn a_waker_that_comes_while_the_old_one_is_woken() {
+    let kept = Arc::new(Mutex::new(None));
+    let keeps = Arc::clone(&kept);
+    let child = poll_fn(move |cx| {
+        *keeps.lock().expect("nobody panics") = Some(cx.waker().clone());
+        Poll::Pending
+    });
+    let wake = || {
+        let waker: Option<Waker> = kept.lock().expect("nobody panics").take();
+        waker.expect("it was polled").wake();
+    };
+    let (wakes, waker) = Wakes::new();
+    let inline = Arc::new(Inline {
+        future: Mutex::new(Box::pin(gather([child]))),
+        waker: waker.clone(),
+    });
+    let poll_with = |waker: &Waker| {
+        let mut future = inline.future.lock().expect("nobody panics");
+        assert!(poll(future.as_mut(), waker).is_pending());
+    };
+    poll_with(&Waker::from(Arc::clone(&inline)));
+    wake();
+    assert_eq!(
+        wakes.take(),
+        1,
+        "the new one could not be stored: it has to come again"
+    );
+    poll_with(&waker);
+    wake();
+    assert_eq!(wakes.take(), 1);
+    assert_eq!(Arc::strong_count(&inline), 1, "the old one is gone");
 }
