@@ -1,5 +1,7 @@
 //! The combinators over several futures, polled by hand: order, shapes, polls, drops, panics.
 
+#[path = "combine/elsewhere.rs"]
+mod elsewhere;
 #[path = "combine/ends.rs"]
 mod ends;
 #[path = "combine/gather.rs"]
