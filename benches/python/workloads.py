@@ -174,8 +174,8 @@ def workloads():
         for tasks in [1_000, 100_000]:
             yield f"{name} {tasks}", size(tasks), lambda t=size(tasks), y=yields: spawn(t, y)
     yield "spawn.serial 1000", size(1_000), lambda: serial(size(1_000))
-    yield "yield 1 task", size(10_000), lambda: spawn(1, size(10_000))
-    yield "yield 100 tasks", 100 * size(1_000), lambda: spawn(100, size(1_000))
+    yield "yield 1", size(10_000), lambda: spawn(1, size(10_000))
+    yield "yield 100", 100 * size(1_000), lambda: spawn(100, size(1_000))
     yield "wake.one", size(21), lambda: wakes(size(21))
     for part in ["create", "reset", "cancel", "fire"]:
         for count in [1_000, 10_000, 100_000]:

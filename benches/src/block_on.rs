@@ -4,10 +4,10 @@ use std::future::{Future, ready};
 use std::hint::black_box;
 use std::io;
 
-use crate::Plan;
-use crate::competitors::expected;
+use crate::competitor::{BestOf, Competitor, Mark};
 use crate::host::{FuturesPool, Host, Who, each_host};
-use crate::measure::{BestOf, Competitor, Mark};
+use crate::plan::Plan;
+use crate::runtimes::expected;
 use crate::spawn::marked;
 use crate::wake::Ringer;
 
@@ -18,10 +18,8 @@ pub(crate) fn scenarios(smoke: bool) -> Vec<Plan> {
     let times = if smoke { 10 } else { 1_000 };
     let wakes = if smoke { 2 } else { 21 };
     vec![
-        Plan::later("block_on.ready".to_owned(), times, move || {
-            ready_at_once(times)
-        }),
-        Plan::later("block_on.woken".to_owned(), wakes, move || woken(wakes)),
+        Plan::single("block_on.ready", times, move || ready_at_once(times)),
+        Plan::single("block_on.woken", wakes, move || woken(wakes)),
     ]
 }
 
@@ -104,7 +102,7 @@ fn woken(times: usize) -> io::Result<Vec<Competitor>> {
         }
         let ringer = ringer.clone();
         let base = POLLSTER;
-        let competitor = Who { base, ..who }.measures(move |watch| {
+        let competitor = Who { base, ..who }.with_threads().measures(move |watch| {
             let ring = |_| block.block_on(ringer.ring()).elapsed();
             watch.add_typical((0..times).map(ring).collect());
         });

@@ -2,19 +2,19 @@
 
 use std::io;
 
-use crate::Plan;
-use crate::competitors::expected;
-use crate::host::{Blocking, Kumi, SmolLocal, TokioHost, Who};
-use crate::measure::Competitor;
+use crate::competitor::Competitor;
+use crate::host::{Blocking, Kumi, SmolExecutor, TokioHost};
+use crate::plan::Plan;
+use crate::runtimes::expected;
 
 /// All scenarios; small ones if nothing is to be measured.
 pub(crate) fn scenarios(smoke: bool) -> Vec<Plan> {
     let (serial, burst) = if smoke { (2, 10) } else { (100, 1_000) };
     vec![
-        Plan::later("blocking.serial".to_owned(), serial, move || {
+        Plan::single("blocking.serial", serial, move || {
             competitors(serial, false)
         }),
-        Plan::later("blocking.burst 1000".to_owned(), burst, move || {
+        Plan::sized("blocking.burst", 1_000, burst, move || {
             competitors(burst, true)
         }),
     ]
@@ -24,7 +24,7 @@ fn competitors(closures: usize, burst: bool) -> io::Result<Vec<Competitor>> {
     let all = vec![
         one(TokioHost::current_thread()?, closures, burst),
         one(Kumi::tokio()?, closures, burst),
-        one(SmolLocal::new(), closures, burst),
+        one(SmolExecutor::new(), closures, burst),
         one(Kumi::smol(), closures, burst),
         one(Kumi::own_loop()?, closures, burst),
     ];
@@ -39,13 +39,7 @@ fn competitors(closures: usize, burst: bool) -> io::Result<Vec<Competitor>> {
 /// One after the other, or all at once and then awaited in order.
 fn one<H: Blocking>(mut host: H, closures: usize, burst: bool) -> Competitor {
     let handle = host.handle();
-    // Other threads work as well.
-    let who = Who {
-        one_thread: false,
-        base: crate::host::TOKIO,
-        ..host.who()
-    };
-    who.runs(move || {
+    host.who().with_threads().runs(move || {
         let sum = host.block_on(async {
             let spawn = |number| H::spawn_blocking(&handle, move || number);
             let mut sum = 0;

@@ -4,35 +4,43 @@ use std::future::{Future, poll_fn};
 use std::hint::black_box;
 use std::io;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use kumi_core::cancel::CancelScope;
+use kumi_core::cleanup::finally;
 use kumi_core::combine::{timeout, yield_now};
 use kumi_core::group::{TaskGroup, task_group};
 use kumi_core::runtime::{Owned, Runtime};
 use kumi_core::task::SpawnExt;
 use kumi_loop::Loop;
+use kumi_sim::Sim;
 use kumi_smol::Smol;
 use kumi_tokio::Tokio;
+use tokio_util::sync::CancellationToken;
 
-use crate::competitors::{competitor, expected, tokio_current_thread, tokio_workers};
-use crate::host::{TOKIO, TOKIO_2};
-use crate::measure::{BestOf, Clock, Competitor, Mark};
-use crate::spawn::marked;
-use crate::{Plan, Scenario};
+use crate::competitor::{BestOf, Competitor, Mark, competitor};
+use crate::host::{SMOL, SMOL_2, SmolThreads, TOKIO, TOKIO_2};
+use crate::plan::Plan;
+use crate::runtimes::{expected, smol_spawn, tokio_current_thread, tokio_workers};
+use crate::spawn::{joined, marked};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// Timeouts that are never reached.
-pub(crate) fn limits() -> Vec<Plan> {
-    let all = [
+/// Makes the competitors of one size.
+type Make = fn(usize) -> io::Result<Vec<Competitor>>;
+
+/// All scenarios; small ones if nothing is to be measured.
+pub(crate) fn scenarios(smoke: bool) -> Vec<Plan> {
+    let limits = [
         ("timeout.ready", 0),
         ("timeout.yield1", 1),
         ("timeout.yield10", 10),
     ];
-    let plan = |(name, yields): (&str, usize)| {
-        Plan::later(name.to_owned(), 1_000, move || {
+    let limited = |(name, yields): (&str, usize)| {
+        Plan::single(name, 1_000, move || {
             let mark = Mark {
                 at_most: 0.8,
                 best_of: BestOf::These(&[TOKIO]),
@@ -42,28 +50,20 @@ pub(crate) fn limits() -> Vec<Plan> {
             Ok(marked(timeouts(1_000, yields)?, marks))
         })
     };
-    all.into_iter().map(plan).collect()
-}
-
-/// All other scenarios; small ones if nothing is to be measured.
-pub(crate) fn scenarios(smoke: bool) -> io::Result<Vec<Scenario>> {
-    let scenario = |name: &str, units, competitors| Scenario {
-        name: name.to_owned(),
-        units,
-        competitors,
-    };
-    let mut all = vec![scenario("poll through a scope", 10_000, polls(10_000))];
-    for (name, children) in [("group 1 000", 1_000), ("group 10", 10)] {
-        all.push(scenario(name, children, groups(children)?));
+    let mut all: Vec<_> = limits.into_iter().map(limited).collect();
+    all.push(Plan::single("scope.poll", 10_000, || Ok(polls(10_000))));
+    let kinds: [(&str, Make); 3] = [
+        ("group", groups),
+        ("group.cancel", cancelled_groups),
+        ("group.cleanup", cleaned_groups),
+    ];
+    for (name, make) in kinds {
+        for size in [1, 10, 1_000, 100_000] {
+            let children = if smoke { size.min(10) } else { size };
+            all.push(Plan::sized(name, size, children, move || make(children)));
+        }
     }
-    for (name, children) in [
-        ("cancel a group of 1 000", 1_000),
-        ("cancel a group of 100 000", 100_000),
-    ] {
-        let children = if smoke { 10 } else { children };
-        all.push(scenario(name, children, cancelled_groups(children)?));
-    }
-    Ok(all)
+    all
 }
 
 /// A limit around a future that yields so many times.
@@ -79,7 +79,7 @@ fn timeouts(count: usize, yields: usize) -> io::Result<Vec<Competitor>> {
         let joined = tokio.block_on(async { tokio::spawn(task).await });
         joined.expect("the task ends well");
     };
-    let mut all = vec![
+    Ok(vec![
         competitor(TOKIO, TOKIO, native),
         competitor(
             "kumi on tokio, current thread",
@@ -98,9 +98,7 @@ fn timeouts(count: usize, yields: usize) -> io::Result<Vec<Competitor>> {
             TOKIO,
             kumi_timeouts(Smol::current_thread(), count, move || kumi_yields(yields)),
         ),
-    ];
-    all.iter_mut().for_each(|one| one.clock = Clock::Thread);
-    Ok(all)
+    ])
 }
 
 async fn tokio_yields(yields: usize) {
@@ -134,7 +132,7 @@ fn kumi_timeouts<R: Runtime, F: Future + Send>(
 
 /// One future that is pending, polled so many times: bare, and through scopes.
 fn polls(count: usize) -> Vec<Competitor> {
-    const BARE: &str = "bare";
+    const BARE: &str = "floor: no scope";
     let bare = move || poll_often(pin!(poll_fn(pending)), count);
     let scope = move || poll_often(pin!(CancelScope::new().run(poll_fn(pending))), count);
     let three = move || {
@@ -176,12 +174,20 @@ fn groups(children: usize) -> io::Result<Vec<Competitor>> {
             TOKIO_2,
             kumi_group(Tokio::workers(2)?, children),
         ),
+        competitor(SMOL, SMOL, smol_spawn(children)),
         competitor(
             "kumi on smol, 1 thread",
-            TOKIO,
+            SMOL,
             kumi_group(Smol::current_thread(), children),
         ),
+        joined(SmolThreads::new(), children, 1),
+        competitor(
+            "kumi on smol, 2 threads",
+            SMOL_2,
+            kumi_group(Smol::threads(2)?, children),
+        ),
         competitor("kumi on loop", TOKIO, kumi_group(Loop::new()?, children)),
+        competitor("kumi on sim", TOKIO, kumi_group(Sim::new(), children)),
     ])
 }
 
@@ -209,8 +215,6 @@ pub(crate) fn join_set(
 }
 
 fn kumi_group<R: Runtime>(runtime: Owned<R>, children: usize) -> impl FnMut() + 'static {
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicUsize, Ordering};
     let rt = runtime.handle();
     move || {
         let sum = Arc::new(AtomicUsize::new(0));
@@ -279,4 +283,113 @@ fn kumi_cancelled_group<R: Runtime>(runtime: Owned<R>, children: usize) -> impl 
         });
         runtime.block_on(group).expect("nothing fails");
     }
+}
+
+/// How many children have begun, and how many have cleaned up.
+#[derive(Default)]
+struct Children {
+    begun: AtomicUsize,
+    cleaned: AtomicUsize,
+}
+
+impl Children {
+    /// One that waits for ever; who is cancelled before it has begun has nothing to clean up.
+    async fn wait(self: Arc<Self>) {
+        self.begun.fetch_add(1, Ordering::Relaxed);
+        std::future::pending().await
+    }
+
+    fn have_begun(&self, count: usize) -> bool {
+        self.begun.load(Ordering::Relaxed) == count
+    }
+
+    fn cleans_up(&self) {
+        self.cleaned.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn have_cleaned(&self) -> usize {
+        self.cleaned.load(Ordering::Relaxed)
+    }
+}
+
+/// Tasks that are told by a token, as one does it with tokio, and clean up.
+fn told_set(runtime: tokio::runtime::Runtime, count: usize) -> impl FnMut() + 'static {
+    move || {
+        let children = Arc::new(Children::default());
+        runtime.block_on(async {
+            let token = CancellationToken::new();
+            let mut set = tokio::task::JoinSet::new();
+            for _ in 0..count {
+                let (token, children) = (token.clone(), Arc::clone(&children));
+                set.spawn(async move {
+                    let body = Arc::clone(&children).wait();
+                    token.run_until_cancelled(body).await;
+                    tokio::task::yield_now().await;
+                    children.cleans_up();
+                });
+            }
+            while !children.have_begun(count) {
+                tokio::task::yield_now().await;
+            }
+            token.cancel();
+            set.join_all().await;
+        });
+        assert_eq!(children.have_cleaned(), count);
+    }
+}
+
+fn kumi_cleaned_group<R: Runtime>(runtime: Owned<R>, count: usize) -> impl FnMut() + 'static {
+    let rt = runtime.handle();
+    move || {
+        let children = Arc::new(Children::default());
+        let all = Arc::clone(&children);
+        let group = task_group(&rt, async move |group: TaskGroup<(), R>| {
+            for _ in 0..count {
+                let body = Arc::clone(&all).wait();
+                let children = Arc::clone(&all);
+                let child = finally(body, async move {
+                    yield_now().await;
+                    children.cleans_up();
+                });
+                drop(group.spawn(async {
+                    child.await;
+                    Ok(())
+                }));
+            }
+            while !all.have_begun(count) {
+                yield_now().await;
+            }
+            group.cancel();
+            Ok(())
+        });
+        runtime.block_on(group).expect("nothing fails");
+        assert_eq!(children.have_cleaned(), count);
+    }
+}
+
+/// The same with a clean-up in each child that yields once, and that the group waits for.
+fn cleaned_groups(children: usize) -> io::Result<Vec<Competitor>> {
+    Ok(vec![
+        competitor(TOKIO, TOKIO, told_set(tokio_current_thread()?, children)),
+        competitor(
+            "kumi on tokio, current thread",
+            TOKIO,
+            kumi_cleaned_group(Tokio::current_thread()?, children),
+        ),
+        competitor(
+            "kumi on smol, 1 thread",
+            TOKIO,
+            kumi_cleaned_group(Smol::current_thread(), children),
+        ),
+        competitor(
+            "kumi on loop",
+            TOKIO,
+            kumi_cleaned_group(Loop::new()?, children),
+        ),
+        competitor(
+            "kumi on sim",
+            TOKIO,
+            kumi_cleaned_group(Sim::new(), children),
+        ),
+    ])
 }

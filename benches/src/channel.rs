@@ -14,47 +14,48 @@ use kumi_core::runtime::{Owned, Runtime};
 use kumi_core::task::SpawnLocalExt;
 use kumi_loop::Loop;
 
-use crate::Scenario;
-use crate::competitors::competitor;
-use crate::measure::Competitor;
+use crate::competitor::{Competitor, competitor, with_threads};
+use crate::plan::Plan;
 
 /// How many producers and consumers there are.
 #[derive(Clone, Copy)]
 struct Shape {
-    name: &'static str,
+    /// The topic with one thread, and with two.
+    here: &'static str,
+    across: &'static str,
     senders: usize,
     receivers: usize,
 }
 
 const SHAPES: [Shape; 3] = [
     Shape {
-        name: "spsc",
+        here: "chan.spsc",
+        across: "xchan.spsc",
         senders: 1,
         receivers: 1,
     },
     Shape {
-        name: "mpsc4",
+        here: "chan.mpsc4",
+        across: "xchan.mpsc4",
         senders: 4,
         receivers: 1,
     },
     Shape {
-        name: "mpmc4x4",
+        here: "chan.mpmc4x4",
+        across: "xchan.mpmc4x4",
         senders: 4,
         receivers: 4,
     },
 ];
 
 /// All scenarios; small ones if nothing is to be measured.
-pub(crate) fn scenarios(smoke: bool) -> io::Result<Vec<Scenario>> {
+pub(crate) fn scenarios(smoke: bool) -> Vec<Plan> {
     let mut all = Vec::new();
     for shape in SHAPES {
         for capacity in [1, 10, 100, 1_000] {
             let messages = if smoke { 40 } else { 8_000 };
-            all.push(Scenario {
-                name: format!("chan.{} {capacity}", shape.name),
-                units: messages,
-                competitors: one_thread(shape, capacity, messages)?,
-            });
+            let make = move || one_thread(shape, capacity, messages);
+            all.push(Plan::sized(shape.here, capacity, messages, make));
         }
     }
     for shape in SHAPES {
@@ -65,14 +66,12 @@ pub(crate) fn scenarios(smoke: bool) -> io::Result<Vec<Scenario>> {
             } else {
                 400 * capacity.clamp(1, 100)
             };
-            all.push(Scenario {
-                name: format!("xchan.{} {capacity}", shape.name),
-                units: messages,
-                competitors: two_threads(shape, capacity, messages)?,
-            });
+            let make = move || two_threads(shape, capacity, messages);
+            let plan = Plan::sized(shape.across, capacity, messages, make);
+            all.push(plan.slow_if(shape.senders > 1));
         }
     }
-    Ok(all)
+    all
 }
 
 /// All senders and all receivers of a channel.
@@ -249,7 +248,7 @@ async fn consume<P: Peer>(mut receiver: P::Rx) -> u64 {
 }
 
 /// Runs all as tasks, and adds up what they return.
-fn run_all<F: Future<Output = u64> + 'static>(lp: &Owned<Loop>, futures: Vec<F>) -> u64 {
+pub(crate) fn run_all<F: Future<Output = u64> + 'static>(lp: &Owned<Loop>, futures: Vec<F>) -> u64 {
     lp.block_on(async {
         let spawn = |future| lp.spawn_local(future);
         let tasks: Vec<_> = futures.into_iter().map(spawn).collect();
@@ -327,7 +326,7 @@ fn two_threads(shape: Shape, capacity: usize, messages: usize) -> io::Result<Vec
                 }
             }
         });
-        all.push(competitor(P::NAME, AsyncChannel::NAME, move || {
+        all.push(with_threads(P::NAME, AsyncChannel::NAME, move || {
             let (senders, receivers) = P::make(capacity, shape).expect("it made one before");
             let each = messages / shape.senders;
             give.send(receivers).expect("the other thread waits");

@@ -2,21 +2,22 @@
 //!
 //! Everything is polled by hand, without a runtime: what is measured is the structure.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::hint::black_box;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::{Poll, Waker};
 
 use futures_concurrency::future::{Join as _, Race as _};
 use kumi_core::combine::{gather, race};
+use kumi_report::data::Clock;
 
-use crate::Scenario;
-use crate::competitors::{competitor, expected};
+use crate::competitor::{Competitor, competitor};
 use crate::loads::{
     Burst, Cross, Drip, Flag, Join, Load, Ready, Receiver, Yield, Yields, begin, channels, finish,
     poll, send,
 };
-use crate::measure::Competitor;
+use crate::plan::Plan;
+use crate::runtimes::expected;
 
 const JOIN_ALL: &str = "futures::join_all";
 const BUFFERED: &str = "futures_buffered::join_all";
@@ -24,83 +25,88 @@ const CONCURRENCY: &str = "futures_concurrency";
 const KUMI: &str = "kumi";
 
 /// All scenarios; small ones if nothing is to be measured.
-pub(crate) fn scenarios(smoke: bool) -> Vec<Scenario> {
-    let mut all = Vec::new();
-    for size in sizes(smoke, 100_000) {
-        add(&mut all, "gather.ready", size, joins(size, Ready(size)));
-    }
+pub(crate) fn scenarios(smoke: bool) -> Vec<Plan> {
+    let mut all = sized("gather.ready", smoke, 100_000, |size| {
+        with_floor(joins(size, Ready(size)), size, Ready(size))
+    });
     for (name, yields) in [("gather.yield1", 1), ("gather.yield10", 10)] {
-        for size in sizes(smoke, 100_000) {
-            add(&mut all, name, size, joins(size, Yields { size, yields }));
-        }
+        all.extend(sized(name, smoke, 100_000, move |size| {
+            let load = Yields { size, yields };
+            with_floor(joins(size, load.clone()), size, load)
+        }));
     }
-    for size in sizes(smoke, 10_000) {
-        add(
-            &mut all,
-            "gather.burst",
-            size,
-            joins(size, Burst::new(size)),
-        );
-        add(
-            &mut all,
-            "gather.drip",
-            size,
-            joins(size, Drip(Burst::new(size))),
-        );
-        add(
-            &mut all,
-            "gather.cross",
-            size,
-            joins(size, Cross::new(size)),
-        );
-    }
-    for size in sizes(smoke, 1_000) {
-        add(&mut all, "race.woken", size, races(size));
-    }
+    all.extend(sized("gather.burst", smoke, 10_000, |size| {
+        let load = Burst::new(size);
+        with_floor(joins(size, load.clone()), size, load)
+    }));
+    all.extend(sized("gather.drip", smoke, 10_000, |size| {
+        joins(size, Drip(Burst::new(size)))
+    }));
+    all.extend(sized("gather.cross", smoke, 10_000, |size| {
+        on_the_wall(joins(size, Cross::new(size)))
+    }));
+    all.extend(sized("race.woken", smoke, 1_000, races));
     for (name, yields) in [
         ("tuple3.ready", 0),
         ("tuple3.yield1", 1),
         ("tuple3.yield10", 10),
     ] {
-        let competitors = tuples(yields);
-        let name = name.to_owned();
-        all.push(Scenario {
-            name,
-            units: 3_000,
-            competitors,
-        });
+        all.push(Plan::single(name, 3_000, move || Ok(tuples(yields))));
     }
-    let competitors = race_tuples();
-    let name = "tuple3.race".to_owned();
-    all.push(Scenario {
-        name,
-        units: 1_000,
-        competitors,
-    });
+    all.push(Plan::single("tuple3.race", 1_000, || Ok(race_tuples())));
     all
 }
 
-pub(crate) fn sizes(smoke: bool, largest: usize) -> Vec<usize> {
-    let all = [10, 100, 1_000, 10_000, 100_000];
+/// One plan for each size up to the largest.
+pub(crate) fn sized(
+    topic: &'static str,
+    smoke: bool,
+    largest: usize,
+    make: impl Fn(usize) -> Vec<Competitor> + Copy + 'static,
+) -> Vec<Plan> {
+    let all = [1, 10, 100, 1_000, 10_000, 100_000];
     let fits = |size: &usize| *size <= if smoke { 10 } else { largest };
-    all.into_iter().filter(fits).collect()
+    let plan = |size| Plan::sized(topic, size, size, move || Ok(make(size)));
+    all.into_iter().filter(fits).map(plan).collect()
 }
 
-pub(crate) fn add(all: &mut Vec<Scenario>, name: &str, size: usize, competitors: Vec<Competitor>) {
-    let name = format!("{name} {size}");
-    all.push(Scenario {
-        name,
-        units: size,
-        competitors,
-    });
+/// For loads with a thread of their own.
+pub(crate) fn on_the_wall(mut all: Vec<Competitor>) -> Vec<Competitor> {
+    all.iter_mut().for_each(|one| one.clock = Clock::Wall);
+    all
 }
 
 #[derive(Clone, Copy)]
 struct Kumi;
 
 impl Join for Kumi {
-    async fn join<F: Future<Output = usize>>(self, futures: Vec<F>) -> usize {
+    async fn join<F: Future<Output = usize> + Unpin>(self, futures: Vec<F>) -> usize {
         gather(futures).await.into_iter().sum()
+    }
+}
+
+/// Polls all that are pending whenever it is polled, without asking who was woken: nobody does less for futures
+/// that become ready together.
+#[derive(Clone, Copy)]
+struct Floor;
+
+impl Join for Floor {
+    async fn join<F: Future<Output = usize> + Unpin>(self, mut futures: Vec<F>) -> usize {
+        let mut outputs = vec![None; futures.len()];
+        poll_fn(|cx| {
+            let mut all = true;
+            for (future, output) in futures.iter_mut().zip(&mut outputs) {
+                if output.is_none() {
+                    match Pin::new(future).poll(cx) {
+                        Poll::Ready(ready) => *output = Some(ready),
+                        Poll::Pending => all = false,
+                    }
+                }
+            }
+            if all { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+        outputs.into_iter().flatten().sum()
     }
 }
 
@@ -108,7 +114,7 @@ impl Join for Kumi {
 struct JoinAll;
 
 impl Join for JoinAll {
-    async fn join<F: Future<Output = usize>>(self, futures: Vec<F>) -> usize {
+    async fn join<F: Future<Output = usize> + Unpin>(self, futures: Vec<F>) -> usize {
         futures::future::join_all(futures).await.into_iter().sum()
     }
 }
@@ -117,7 +123,7 @@ impl Join for JoinAll {
 struct Ordered;
 
 impl Join for Ordered {
-    async fn join<F: Future<Output = usize>>(self, futures: Vec<F>) -> usize {
+    async fn join<F: Future<Output = usize> + Unpin>(self, futures: Vec<F>) -> usize {
         use futures::StreamExt;
         let ordered: futures::stream::FuturesOrdered<F> = futures.into_iter().collect();
         let outputs: Vec<usize> = ordered.collect().await;
@@ -129,7 +135,7 @@ impl Join for Ordered {
 struct Buffered;
 
 impl Join for Buffered {
-    async fn join<F: Future<Output = usize>>(self, futures: Vec<F>) -> usize {
+    async fn join<F: Future<Output = usize> + Unpin>(self, futures: Vec<F>) -> usize {
         futures_buffered::join_all(futures).await.into_iter().sum()
     }
 }
@@ -138,27 +144,33 @@ impl Join for Buffered {
 struct Concurrency;
 
 impl Join for Concurrency {
-    async fn join<F: Future<Output = usize>>(self, futures: Vec<F>) -> usize {
+    async fn join<F: Future<Output = usize> + Unpin>(self, futures: Vec<F>) -> usize {
         futures.join().await.into_iter().sum()
     }
 }
 
 fn joins(size: usize, load: impl Load) -> Vec<Competitor> {
-    fn one(name: &'static str, size: usize, load: &impl Load, join: impl Join) -> Competitor {
-        let mut load = load.clone();
-        // Where there are few, the simplest is the best peer.
-        let base = if size > 10 { BUFFERED } else { JOIN_ALL };
-        competitor(name, base, move || {
-            assert_eq!(load.run(join), expected(size));
-        })
-    }
     vec![
-        one(JOIN_ALL, size, &load, JoinAll),
-        one("futures::FuturesOrdered", size, &load, Ordered),
-        one(BUFFERED, size, &load, Buffered),
-        one(CONCURRENCY, size, &load, Concurrency),
-        one(KUMI, size, &load, Kumi),
+        joined(JOIN_ALL, size, &load, JoinAll),
+        joined("futures::FuturesOrdered", size, &load, Ordered),
+        joined(BUFFERED, size, &load, Buffered),
+        joined(CONCURRENCY, size, &load, Concurrency),
+        joined(KUMI, size, &load, Kumi),
     ]
+}
+
+fn with_floor(mut all: Vec<Competitor>, size: usize, load: impl Load) -> Vec<Competitor> {
+    all.push(joined("floor: polls all in turn", size, &load, Floor));
+    all
+}
+
+fn joined(name: &'static str, size: usize, load: &impl Load, join: impl Join) -> Competitor {
+    let mut load = load.clone();
+    // Where there are few, the simplest is the best peer.
+    let base = if size > 10 { BUFFERED } else { JOIN_ALL };
+    competitor(name, base, move || {
+        assert_eq!(load.run(join), expected(size));
+    })
 }
 
 /// N one-shots that are pending, one of which is sent; with building and dropping.

@@ -7,13 +7,13 @@ use std::task::Waker;
 use futures::StreamExt as _;
 use kumi_core::combine::{ReturnWhen, as_completed, wait};
 
-use crate::Scenario;
-use crate::combine::{add, sizes};
-use crate::competitors::{competitor, expected};
+use crate::combine::{on_the_wall, sized};
+use crate::competitor::{Competitor, competitor};
 use crate::loads::{
     Burst, Cross, Drip, Flag, Join, Load, Ready, Receiver, Yields, begin, channels, finish, send,
 };
-use crate::measure::Competitor;
+use crate::plan::Plan;
+use crate::runtimes::expected;
 
 const BOUNDED: &str = "futures_buffered::FuturesUnorderedBounded";
 const UNORDERED: &str = "futures_buffered::FuturesUnordered";
@@ -22,41 +22,26 @@ const SELECT_ALL: &str = "futures::select_all";
 const KUMI: &str = "kumi";
 
 /// All scenarios; small ones if nothing is to be measured.
-pub(crate) fn scenarios(smoke: bool) -> Vec<Scenario> {
-    let mut all = Vec::new();
-    for size in sizes(smoke, 10_000) {
-        add(
-            &mut all,
-            "completed.ready",
-            size,
-            streams(size, Ready(size)),
-        );
-        let yields = Yields { size, yields: 1 };
-        add(&mut all, "completed.yield1", size, streams(size, yields));
-        let burst = Burst::new(size);
-        add(
-            &mut all,
-            "completed.burst",
-            size,
-            streams(size, burst.clone()),
-        );
-        add(
-            &mut all,
-            "completed.drip",
-            size,
-            streams(size, Drip(burst.clone())),
-        );
-        add(
-            &mut all,
-            "completed.cross",
-            size,
-            streams(size, Cross::new(size)),
-        );
-        add(&mut all, "wait.all", size, waits(size, burst));
-    }
-    for size in sizes(smoke, 1_000) {
-        add(&mut all, "wait.first", size, firsts(size));
-    }
+pub(crate) fn scenarios(smoke: bool) -> Vec<Plan> {
+    let mut all = sized("completed.ready", smoke, 10_000, |size| {
+        streams(size, Ready(size))
+    });
+    all.extend(sized("completed.yield1", smoke, 10_000, |size| {
+        streams(size, Yields { size, yields: 1 })
+    }));
+    all.extend(sized("completed.burst", smoke, 10_000, |size| {
+        streams(size, Burst::new(size))
+    }));
+    all.extend(sized("completed.drip", smoke, 10_000, |size| {
+        streams(size, Drip(Burst::new(size)))
+    }));
+    all.extend(sized("completed.cross", smoke, 10_000, |size| {
+        on_the_wall(streams(size, Cross::new(size)))
+    }));
+    all.extend(sized("wait.all", smoke, 10_000, |size| {
+        waits(size, Burst::new(size))
+    }));
+    all.extend(sized("wait.first", smoke, 1_000, firsts));
     all
 }
 
@@ -64,7 +49,7 @@ pub(crate) fn scenarios(smoke: bool) -> Vec<Scenario> {
 struct Kumi;
 
 impl Join for Kumi {
-    async fn join<F: Future<Output = usize>>(self, futures: Vec<F>) -> usize {
+    async fn join<F: Future<Output = usize> + Unpin>(self, futures: Vec<F>) -> usize {
         let mut outputs = as_completed(futures);
         let mut sum = 0;
         while let Some(output) = outputs.next().await {
@@ -78,7 +63,7 @@ impl Join for Kumi {
 struct KumiWait;
 
 impl Join for KumiWait {
-    async fn join<F: Future<Output = usize>>(self, futures: Vec<F>) -> usize {
+    async fn join<F: Future<Output = usize> + Unpin>(self, futures: Vec<F>) -> usize {
         let waited = wait(futures, ReturnWhen::AllCompleted).await;
         waited.done.into_iter().map(|(_, output)| output).sum()
     }
@@ -91,7 +76,7 @@ macro_rules! peer {
         struct $name;
 
         impl Join for $name {
-            async fn join<F: Future<Output = usize>>(self, futures: Vec<F>) -> usize {
+            async fn join<F: Future<Output = usize> + Unpin>(self, futures: Vec<F>) -> usize {
                 let mut outputs: $stream = futures.into_iter().collect();
                 let mut sum = 0;
                 while let Some(output) = outputs.next().await {

@@ -5,9 +5,9 @@ use std::io;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-use crate::Plan;
+use crate::competitor::{BestOf, Competitor, Mark};
 use crate::host::{MONOIO_EPOLL, Net, Role, TOKIO, each_host};
-use crate::measure::{BestOf, Competitor, Mark};
+use crate::plan::Plan;
 use crate::spawn::marked;
 
 const BYTES: usize = 64;
@@ -16,14 +16,16 @@ const BYTES: usize = 64;
 pub(crate) fn scenarios(smoke: bool) -> Vec<Plan> {
     let mut all = Vec::new();
     for (connections, requests) in [(1, 500), (100, 20), (1_000, 10)] {
-        let name = format!("tcp.echo {connections}");
+        let size = connections;
         let (connections, requests) = if smoke {
             (connections.min(10), 2)
         } else {
             (connections, requests)
         };
         let make = move || competitors(connections, requests);
-        all.push(Plan::later(name, connections * requests, make));
+        let plan = Plan::sized("tcp.echo", size, connections * requests, make);
+        // All connections are made anew for each run.
+        all.push(plan.slow_if(size > 100));
     }
     all
 }

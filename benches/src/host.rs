@@ -2,6 +2,7 @@
 //!
 //! A scenario is written once, generic over [`Host`], and is thereby the same program for everybody.
 
+mod floor;
 mod futures_pool;
 mod kumi;
 #[cfg(all(feature = "peers", target_os = "linux"))]
@@ -16,18 +17,23 @@ use std::pin::Pin;
 use std::task::Context;
 use std::time::Instant;
 
+pub(crate) use floor::Floor;
 pub(crate) use futures_pool::FuturesPool;
 pub(crate) use kumi::{Kumi, KumiLocal};
 #[cfg(all(feature = "peers", target_os = "linux"))]
 pub(crate) use peers::{Compio, Glommio, Monoio};
-pub(crate) use smol::{SmolExecutor, SmolLocal};
+pub(crate) use smol::{SmolExecutor, SmolLocal, SmolThreads};
 pub(crate) use tokio::TokioHost;
 
-use crate::measure::{Clock, Competitor, Watch};
+use kumi_report::data::Clock;
+
+use crate::competitor::{Competitor, Work};
+use crate::watch::Watch;
 
 pub(crate) const TOKIO: &str = "tokio, current thread";
 pub(crate) const TOKIO_2: &str = "tokio, 2 workers";
 pub(crate) const SMOL: &str = "smol, 1 thread";
+pub(crate) const SMOL_2: &str = "smol, 2 threads";
 pub(crate) const SMOL_LOCAL: &str = "smol, static LocalExecutor";
 pub(crate) const MONOIO_EPOLL: &str = "monoio, epoll";
 pub(crate) const GLOMMIO: &str = "glommio";
@@ -44,8 +50,7 @@ pub(crate) struct Who {
 }
 
 impl Who {
-    /// Takes part with a run that measures parts of itself.
-    pub(crate) fn measures(self, run: impl FnMut(&mut Watch) + 'static) -> Competitor {
+    fn takes_part(self, work: Work) -> Competitor {
         Competitor {
             name: self.name,
             base: self.base,
@@ -55,17 +60,26 @@ impl Who {
                 Clock::Wall
             },
             marks: Vec::new(),
-            run: Box::new(run),
+            work,
         }
     }
 
+    /// Takes part with a run that measures parts of itself.
+    pub(crate) fn measures(self, run: impl FnMut(&mut Watch) + 'static) -> Competitor {
+        self.takes_part(Work::Parts(Box::new(run)))
+    }
+
     /// Takes part with a run that is measured from start to end.
-    pub(crate) fn runs(self, mut run: impl FnMut() + 'static) -> Competitor {
-        self.measures(move |watch| {
-            watch.start();
-            run();
-            watch.stop();
-        })
+    pub(crate) fn runs(self, run: impl FnMut() + 'static) -> Competitor {
+        self.takes_part(Work::Whole(Box::new(run)))
+    }
+
+    /// The same, where others than its thread work as well.
+    pub(crate) fn with_threads(self) -> Self {
+        Self {
+            one_thread: false,
+            ..self
+        }
     }
 }
 

@@ -13,7 +13,10 @@ use std::thread::{self, Thread};
 
 /// One way to wait for all futures of a `Vec`.
 pub(crate) trait Join: Copy + 'static {
-    fn join<F: Future<Output = usize>>(self, futures: Vec<F>) -> impl Future<Output = usize>;
+    fn join<F: Future<Output = usize> + Unpin>(
+        self,
+        futures: Vec<F>,
+    ) -> impl Future<Output = usize>;
 }
 
 /// What is waited for.

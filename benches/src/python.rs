@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::io;
 use std::process::{Command, Stdio};
 
-use crate::Plan;
 use crate::measure::{Settings, alone};
+use crate::plan::Plan;
 
 const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/python/workloads.py");
 
@@ -25,17 +25,18 @@ pub(crate) fn run(settings: &Settings, smoke: bool, plans: Vec<Plan>) -> io::Res
         "ns", "asyncio", "uvloop", "kumi on loop", "asyncio/"
     );
     for plan in plans {
-        let Some(asyncio) = asyncio.get(&plan.name) else {
+        let Some(asyncio) = asyncio.get(&plan.name()) else {
             continue;
         };
-        let uvloop = uvloop.as_ref().and_then(|times| times.get(&plan.name));
-        let mut scenario = (plan.make)()?;
-        let own = scenario.competitors.iter_mut();
+        let uvloop = uvloop.as_ref().and_then(|times| times.get(&plan.name()));
+        let (name, units) = (plan.name(), plan.units);
+        let mut competitors = plan.make()?;
+        let own = competitors.iter_mut();
         let own = own.into_iter().find(|one| one.name == "kumi on loop");
-        let ours = alone(settings, scenario.units, own.expect("it takes part"));
+        let ours = alone(settings, units, own.expect("it takes part"));
         println!(
             "{:22} {:>12.0} {:>12} {:>14.0} {:>9.0}",
-            plan.name,
+            name,
             asyncio,
             uvloop.map_or("-".to_owned(), |time| format!("{time:.0}")),
             ours,

@@ -2,29 +2,31 @@
 
 use std::io;
 
-use crate::Plan;
-use crate::competitors::expected;
-use crate::host::{FuturesPool, Host, Kumi, KumiLocal, TOKIO, TokioHost, each_host};
-use crate::measure::{BestOf, Competitor, Mark};
+use crate::competitor::{BestOf, Competitor, Mark};
+use crate::host::{
+    Floor, FuturesPool, Host, Kumi, KumiLocal, SmolThreads, TOKIO, TokioHost, each_host,
+};
+use crate::plan::Plan;
+use crate::runtimes::expected;
 
 /// All scenarios; small ones if nothing is to be measured.
 pub(crate) fn scenarios(smoke: bool) -> Vec<Plan> {
     let mut all = Vec::new();
     for (name, yields) in [("spawn.ready", 0), ("spawn.yield1", 1)] {
-        for tasks in [10, 1_000, 100_000] {
-            let name = format!("{name} {tasks}");
-            let tasks = if smoke { 10 } else { tasks };
-            let make = move || many(tasks, yields);
-            all.push(Plan::later(name, tasks, make));
+        for size in [1, 10, 100, 1_000, 10_000, 100_000] {
+            let tasks = if smoke { size.min(10) } else { size };
+            all.push(Plan::sized(name, size, tasks, move || many(tasks, yields)));
         }
     }
     let tasks = if smoke { 10 } else { 1_000 };
-    let name = "spawn.serial 1000".to_owned();
-    all.push(Plan::later(name, tasks, move || serial(tasks)));
-    for (name, tasks, yields) in [("yield 1 task", 1, 10_000), ("yield 100 tasks", 100, 1_000)] {
+    all.push(Plan::sized("spawn.serial", 1_000, tasks, move || {
+        serial(tasks)
+    }));
+    for (tasks, yields) in [(1, 10_000), (100, 1_000), (10_000, 10)] {
+        let (size, tasks) = (tasks, if smoke { tasks.min(10) } else { tasks });
         let yields = if smoke { 10 } else { yields };
         let make = move || yielding(tasks, yields);
-        all.push(Plan::later(name.to_owned(), tasks * yields, make));
+        all.push(Plan::sized("yield", size, tasks * yields, make));
     }
     all
 }
@@ -55,20 +57,20 @@ fn many(tasks: usize, yields: usize) -> io::Result<Vec<Competitor>> {
     each_host!(host => all.push(joined(host, tasks, yields)));
     all.push(joined(KumiLocal::new()?, tasks, yields));
     all.push(joined(FuturesPool::new(), tasks, yields));
-    if tasks <= 1_000 {
-        all.push(joined(TokioHost::workers()?, tasks, yields));
-        all.push(joined(Kumi::tokio_workers()?, tasks, yields));
-    }
-    let of_ten = tasks == 10;
-    let marks = if of_ten {
-        Vec::new()
-    } else {
-        marks(Some(0.25), 0.9)
+    all.push(joined(Floor::new(), tasks, yields));
+    all.push(joined(Kumi::sim(), tasks, yields));
+    all.push(joined(TokioHost::workers()?, tasks, yields));
+    all.push(joined(Kumi::tokio_workers()?, tasks, yields));
+    all.push(joined(SmolThreads::new(), tasks, yields));
+    all.push(joined(Kumi::smol_threads()?, tasks, yields));
+    let marks = match tasks {
+        1_000 | 100_000 => marks(Some(0.25), 0.9),
+        _ => Vec::new(),
     };
     Ok(marked(all, marks))
 }
 
-fn joined<H: Host>(mut host: H, tasks: usize, yields: usize) -> Competitor {
+pub(crate) fn joined<H: Host>(mut host: H, tasks: usize, yields: usize) -> Competitor {
     let handle = host.handle();
     host.who().runs(move || {
         let sum = host.block_on(async {
@@ -110,6 +112,12 @@ fn serial(tasks: usize) -> io::Result<Vec<Competitor>> {
     each_host!(host => all.push(one(host, tasks)));
     all.push(one(KumiLocal::new()?, tasks));
     all.push(one(FuturesPool::new(), tasks));
+    all.push(one(Floor::new(), tasks));
+    all.push(one(Kumi::sim(), tasks));
+    all.push(one(TokioHost::workers()?, tasks));
+    all.push(one(Kumi::tokio_workers()?, tasks));
+    all.push(one(SmolThreads::new(), tasks));
+    all.push(one(Kumi::smol_threads()?, tasks));
     Ok(marked(all, marks(Some(0.25), 0.9)))
 }
 
@@ -118,7 +126,16 @@ fn yielding(tasks: usize, yields: usize) -> io::Result<Vec<Competitor>> {
     let mut all = Vec::new();
     each_host!(host => all.push(joined(host, tasks, yields)));
     all.push(joined(FuturesPool::new(), tasks, yields));
+    all.push(joined(Floor::new(), tasks, yields));
+    all.push(joined(Kumi::sim(), tasks, yields));
     all.push(joined(TokioHost::workers()?, tasks, yields));
     all.push(joined(Kumi::tokio_workers()?, tasks, yields));
-    Ok(marked(all, marks(None, if tasks == 1 { 0.4 } else { 0.5 })))
+    all.push(joined(SmolThreads::new(), tasks, yields));
+    all.push(joined(Kumi::smol_threads()?, tasks, yields));
+    let marks = match tasks {
+        1 => marks(None, 0.4),
+        100 => marks(None, 0.5),
+        _ => Vec::new(),
+    };
+    Ok(marked(all, marks))
 }

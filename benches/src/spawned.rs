@@ -6,16 +6,28 @@ use kumi_core::combine::yield_now;
 use kumi_core::runtime::{Owned, Runtime};
 use kumi_core::spawned::Combine;
 use kumi_loop::Loop;
+use kumi_sim::Sim;
 use kumi_smol::Smol;
 use kumi_tokio::Tokio;
 
 use crate::cancel::join_set;
-use crate::competitors::{competitor, expected, smol_spawn, tokio_current_thread, tokio_workers};
-use crate::host::{SMOL, TOKIO, TOKIO_2};
-use crate::measure::Competitor;
+use crate::competitor::{Competitor, competitor};
+use crate::host::{SMOL, SMOL_2, SmolThreads, TOKIO, TOKIO_2};
+use crate::plan::Plan;
+use crate::runtimes::{expected, smol_spawn, tokio_current_thread, tokio_workers};
+use crate::spawn::joined;
+
+/// All scenarios; small ones if nothing is to be measured.
+pub(crate) fn scenarios(smoke: bool) -> Vec<Plan> {
+    let plan = |size: usize| {
+        let children = if smoke { size.min(10) } else { size };
+        Plan::sized("gather.spawned", size, children, move || gathers(children))
+    };
+    [1, 10, 1_000, 100_000].map(plan).into()
+}
 
 /// N tasks that yield once, gathered; their numbers added up.
-pub(crate) fn gathers(children: usize) -> io::Result<Vec<Competitor>> {
+fn gathers(children: usize) -> io::Result<Vec<Competitor>> {
     Ok(vec![
         competitor(TOKIO, TOKIO, join_set(tokio_current_thread()?, children)),
         competitor(
@@ -35,7 +47,14 @@ pub(crate) fn gathers(children: usize) -> io::Result<Vec<Competitor>> {
             SMOL,
             kumi_gather(Smol::current_thread(), children),
         ),
+        joined(SmolThreads::new(), children, 1),
+        competitor(
+            "kumi on smol, 2 threads",
+            SMOL_2,
+            kumi_gather(Smol::threads(2)?, children),
+        ),
         competitor("kumi on loop", TOKIO, kumi_gather(Loop::new()?, children)),
+        competitor("kumi on sim", TOKIO, kumi_gather(Sim::new(), children)),
     ])
 }
 

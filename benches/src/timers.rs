@@ -9,10 +9,11 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use std::{io, mem, thread};
 
-use crate::Plan;
-use crate::host::{GLOMMIO, SMOL, SMOL_LOCAL, Timers, Who, each_host};
-use crate::measure::{BestOf, Competitor, Mark, Watch};
+use crate::competitor::{BestOf, Competitor, Mark};
+use crate::host::{GLOMMIO, Kumi, SMOL, SMOL_LOCAL, Timers, Who, each_host};
+use crate::plan::Plan;
 use crate::spawn::marked;
+use crate::watch::Watch;
 
 /// The part of a timer's life that is measured.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -32,11 +33,10 @@ pub(crate) fn scenarios(smoke: bool) -> Vec<Plan> {
         ("timers.cancel", Part::Cancel, 0.5),
         ("timers.fire", Part::Fire, 0.6),
     ] {
-        for timers in [1_000, 10_000, 100_000] {
-            let name = format!("{name} {timers}");
-            let timers = if smoke { 10 } else { timers };
+        for timers in [10, 1_000, 10_000, 100_000] {
+            let (size, timers) = (timers, if smoke { 10 } else { timers });
             let make = move || competitors(timers, part, at_most);
-            all.push(Plan::later(name, timers, make));
+            all.push(Plan::sized(name, size, timers, make));
         }
     }
     all
@@ -49,11 +49,20 @@ fn competitors(timers: usize, part: Part, at_most: f64) -> io::Result<Vec<Compet
             all.push(one(host, timers, part));
         }
     });
+    if part != Part::Fire {
+        // Those of the simulator wait until nothing else is left to do.
+        all.push(one(Kumi::sim(), timers, part));
+    }
     let mark = Mark {
         at_most,
         best_of: BestOf::Peers,
     };
-    Ok(marked(all, vec![mark]))
+    let marks = if timers < 1_000 {
+        Vec::new()
+    } else {
+        vec![mark]
+    };
+    Ok(marked(all, marks))
 }
 
 /// Whether a host can do this, and does it all on its thread.
@@ -177,10 +186,8 @@ async fn in_one_poll(mut f: impl FnMut(&mut Context<'_>)) {
 
 fn measure(watch: &mut Watch, measured: bool, f: impl FnOnce()) {
     if measured {
-        watch.start();
-    }
-    f();
-    if measured {
-        watch.stop();
+        watch.time(f);
+    } else {
+        f();
     }
 }

@@ -7,22 +7,23 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 use std::{hint, thread};
 
-use crate::Plan;
+use crate::competitor::{BestOf, Competitor, Mark};
 use crate::host::{Host, each_host};
 use crate::loads::{next, shuffled};
-use crate::measure::{BestOf, Competitor, Mark};
+use crate::plan::Plan;
+
 use crate::spawn::marked;
 
 /// All scenarios; small ones if nothing is to be measured.
 pub(crate) fn scenarios(smoke: bool) -> Vec<Plan> {
     let (times, bursts, burst) = if smoke { (2, 1, 10) } else { (21, 5, 1_000) };
     vec![
-        Plan::later("wake.one".to_owned(), times, move || {
+        Plan::single("wake.one", times, move || {
             let (mut all, ringer) = (Vec::new(), Ringer::new());
             each_host!(host => all.extend(one(host, &ringer, times)));
             Ok(marked(all, marks()))
         }),
-        Plan::later("wake.burst 1000".to_owned(), bursts * burst, move || {
+        Plan::sized("wake.burst", 1_000, bursts * burst, move || {
             let (mut all, ringer) = (Vec::new(), Ringer::new());
             each_host!(host => all.extend(in_bursts(host, &ringer, bursts, burst)));
             Ok(marked(all, marks()))
@@ -43,7 +44,7 @@ fn one<H: Host>(mut host: H, ringer: &Ringer, times: usize) -> Option<Competitor
         return None;
     }
     let (handle, ringer) = (host.handle(), ringer.clone());
-    let competitor = host.who().measures(move |watch| {
+    let competitor = host.who().with_threads().measures(move |watch| {
         let ringer = ringer.clone();
         let task = async move {
             let mut took = Vec::with_capacity(times);
@@ -70,7 +71,7 @@ fn in_bursts<H: Host>(
     }
     let (handle, ringer) = (host.handle(), ringer.clone());
     let order = shuffled(tasks);
-    let competitor = host.who().measures(move |watch| {
+    let competitor = host.who().with_threads().measures(move |watch| {
         let took = host.block_on(async {
             let mut took = Vec::with_capacity(times);
             for _ in 0..times {

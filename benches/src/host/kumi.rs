@@ -13,10 +13,11 @@ use kumi_core::net::{TcpListener, TcpStream};
 use kumi_core::runtime::{Clock, Io, Owned, Runtime, Sleep};
 use kumi_core::task::{JoinHandle, SpawnBlockingExt, SpawnExt, SpawnLocalExt};
 use kumi_loop::Loop;
+use kumi_sim::Sim;
 use kumi_smol::Smol;
 use kumi_tokio::Tokio;
 
-use super::{Blocking, Host, Net, Role, SMOL, TOKIO, TOKIO_2, Timers, Who};
+use super::{Blocking, Host, Net, Role, SMOL, SMOL_2, TOKIO, TOKIO_2, Timers, Who};
 use crate::echo::talk;
 
 /// A backend of Kumi.
@@ -27,7 +28,7 @@ pub(crate) struct Kumi<R: Runtime> {
 
 impl<R: Runtime> Kumi<R> {
     fn new(name: &'static str, base: &'static str, runtime: Owned<R>) -> Self {
-        let one_thread = base != TOKIO_2;
+        let one_thread = base != TOKIO_2 && base != SMOL_2;
         Self {
             runtime,
             who: Who {
@@ -55,6 +56,17 @@ impl Kumi<Tokio> {
 impl Kumi<Smol> {
     pub(crate) fn smol() -> Self {
         Self::new("kumi on smol, 1 thread", SMOL, Smol::current_thread())
+    }
+
+    pub(crate) fn smol_threads() -> io::Result<Self> {
+        let runtime = Smol::threads(2)?;
+        Ok(Self::new("kumi on smol, 2 threads", SMOL_2, runtime))
+    }
+}
+
+impl Kumi<Sim> {
+    pub(crate) fn sim() -> Self {
+        Self::new("kumi on sim", TOKIO, Sim::new())
     }
 }
 

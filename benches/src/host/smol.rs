@@ -6,13 +6,14 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Context;
+use std::thread;
 use std::time::Instant;
 
 use async_executor::{Executor, LocalExecutor, StaticLocalExecutor, Task};
 use async_io::{Async, Timer};
 use futures_lite::{AsyncReadExt, AsyncWriteExt};
 
-use super::{Blocking, Host, Net, Role, SMOL, SMOL_LOCAL, TOKIO, Timers, Who};
+use super::{Blocking, Host, Net, Role, SMOL, SMOL_2, SMOL_LOCAL, TOKIO, Timers, Who};
 use crate::echo::talk;
 
 /// The executor that any thread may run, run by one.
@@ -33,8 +34,76 @@ impl SmolLocal {
     }
 }
 
+/// The executor that any thread may run, run by two threads of its own, and by the one that blocks.
+pub(crate) struct SmolThreads {
+    executor: Arc<Executor<'static>>,
+    // While it is there, they run.
+    _stop: async_channel::Sender<()>,
+}
+
+impl SmolThreads {
+    pub(crate) fn new() -> Self {
+        let executor = Arc::new(Executor::new());
+        let (stop, stopped) = async_channel::bounded::<()>(1);
+        for _ in 0..2 {
+            let (executor, stopped) = (Arc::clone(&executor), stopped.clone());
+            thread::spawn(move || async_io::block_on(executor.run(stopped.recv())));
+        }
+        Self {
+            executor,
+            _stop: stop,
+        }
+    }
+}
+
+/// What differs between them.
+trait Executors {
+    type Handle;
+
+    fn executor(&self) -> &Self::Handle;
+
+    fn run<F: Future>(&self, future: F) -> F::Output;
+}
+
+impl Executors for SmolExecutor {
+    type Handle = Arc<Executor<'static>>;
+
+    fn executor(&self) -> &Self::Handle {
+        &self.0
+    }
+
+    fn run<F: Future>(&self, future: F) -> F::Output {
+        async_io::block_on(self.0.run(future))
+    }
+}
+
+impl Executors for SmolLocal {
+    type Handle = &'static StaticLocalExecutor;
+
+    fn executor(&self) -> &Self::Handle {
+        &self.0
+    }
+
+    fn run<F: Future>(&self, future: F) -> F::Output {
+        async_io::block_on(self.0.run(future))
+    }
+}
+
+impl Executors for SmolThreads {
+    type Handle = Arc<Executor<'static>>;
+
+    fn executor(&self) -> &Self::Handle {
+        &self.executor
+    }
+
+    // As on Kumi's, the thread that blocks runs tasks as well.
+    fn run<F: Future>(&self, future: F) -> F::Output {
+        async_io::block_on(self.executor.run(future))
+    }
+}
+
 macro_rules! smol {
-    ($host:ty, $handle:ty, $name:expr, $base:expr) => {
+    ($host:ty, $handle:ty, $name:expr, $base:expr, $one_thread:expr) => {
         impl Host for $host {
             type Handle = $handle;
             type Join<T: Send + 'static> = Task<T>;
@@ -43,17 +112,17 @@ macro_rules! smol {
                 Who {
                     name: $name,
                     base: $base,
-                    one_thread: true,
+                    one_thread: $one_thread,
                     woken_from_elsewhere: true,
                 }
             }
 
             fn handle(&self) -> $handle {
-                self.0.clone()
+                self.executor().clone()
             }
 
             fn block_on<F: Future>(&mut self, future: F) -> F::Output {
-                async_io::block_on(self.0.run(future))
+                self.run(future)
             }
 
             fn spawn<F>(handle: &$handle, future: F) -> Task<F::Output>
@@ -140,5 +209,12 @@ macro_rules! smol {
     };
 }
 
-smol!(SmolExecutor, Arc<Executor<'static>>, SMOL, SMOL);
-smol!(SmolLocal, &'static StaticLocalExecutor, SMOL_LOCAL, TOKIO);
+smol!(SmolExecutor, Arc<Executor<'static>>, SMOL, SMOL, true);
+smol!(
+    SmolLocal,
+    &'static StaticLocalExecutor,
+    SMOL_LOCAL,
+    TOKIO,
+    true
+);
+smol!(SmolThreads, Arc<Executor<'static>>, SMOL_2, SMOL_2, false);

@@ -14,8 +14,8 @@ use tokio::task::JoinHandle;
 use tokio::time::Sleep;
 
 use super::{Blocking, Host, Net, Role, TOKIO, TOKIO_2, Timers, Who};
-use crate::competitors::{tokio_current_thread, tokio_workers};
 use crate::echo::talk;
+use crate::runtimes::{tokio_current_thread, tokio_workers};
 
 /// One of tokio's runtimes.
 pub(crate) struct TokioHost {

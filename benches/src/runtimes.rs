@@ -1,29 +1,9 @@
-//! What is needed to take part, and the native runtimes.
+//! The native runtimes, and what is spawned on them.
 
 use std::io;
 use std::sync::Arc;
 
 use async_executor::Executor;
-
-use crate::measure::{Clock, Competitor};
-
-pub(crate) fn competitor(
-    name: &'static str,
-    base: &'static str,
-    mut run: impl FnMut() + 'static,
-) -> Competitor {
-    Competitor {
-        name,
-        base,
-        clock: Clock::Wall,
-        marks: Vec::new(),
-        run: Box::new(move |watch| {
-            watch.start();
-            run();
-            watch.stop();
-        }),
-    }
-}
 
 /// What N tasks that return their numbers add up to.
 pub(crate) fn expected(tasks: usize) -> usize {
