@@ -1,5 +1,7 @@
 //! The checks that are a few calls of cargo each.
 
+use std::path::PathBuf;
+
 use crate::process::{Failure, Result};
 use crate::workspace::Workspace;
 
@@ -117,6 +119,23 @@ pub(crate) fn bench(ws: &Workspace, args: &[String]) -> Result {
 /// long to build: `clippy` sees whether they compile.
 pub(crate) fn bench_smoke(ws: &Workspace) -> Result {
     run_benches(ws, &[], &["--smoke".to_owned()], "bench-smoke")
+}
+
+/// Builds the benches and returns one of their programs.
+pub(crate) fn benches(
+    ws: &Workspace,
+    features: &[&str],
+    name: &str,
+    step: &str,
+) -> Result<PathBuf> {
+    let built = ws
+        .cargo("build")
+        .args(["--release", "--package", BENCHES, "--bins"])
+        .args(features)
+        .executables(step)?;
+    let found = built.into_iter().find(|(program, _)| program == name);
+    let missing = || Failure::new(format!("step `{step}` failed: no program `{name}`"));
+    found.map(|(_, path)| path).ok_or_else(missing)
 }
 
 fn run_benches(ws: &Workspace, features: &[&str], args: &[String], step: &str) -> Result {

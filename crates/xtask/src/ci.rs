@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::process::{Failure, Result};
 use crate::workspace::Workspace;
-use crate::{checks, examples, loom, scratch, tidy};
+use crate::{checks, compare, examples, generated, instructions, loom, page, scratch, tidy};
 
 type Step = (&'static str, fn(&Workspace) -> Result);
 
@@ -14,6 +14,7 @@ type Step = (&'static str, fn(&Workspace) -> Result);
 const STEPS: &[Step] = &[
     ("fmt", |ws| checks::fmt(ws, false)),
     ("tidy", tidy::run),
+    ("generated", |ws| generated::check(ws, false)),
     ("clippy", checks::clippy),
     ("doc", checks::doc),
     ("test", checks::test),
@@ -21,6 +22,9 @@ const STEPS: &[Step] = &[
     ("loom", loom::run),
     ("alloc", checks::alloc),
     ("bench-smoke", checks::bench_smoke),
+    ("page", |ws| page::run(ws, None)),
+    ("compare", compare::smoke),
+    ("instructions", |ws| instructions::check(ws, false)),
     ("scratch", scratch::run),
 ];
 

@@ -12,14 +12,20 @@
 
 mod checks;
 mod ci;
+mod compare;
 mod examples;
+mod generated;
+mod instructions;
 mod loom;
+mod page;
 mod process;
 mod scratch;
 mod source;
 mod tidy;
+mod tools;
 mod workspace;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -59,6 +65,11 @@ enum Check {
     Loom,
     /// Run the tests that count allocations
     Alloc,
+    /// Open the page of a run of the benches in Chromium and look for faults
+    Page {
+        /// A run, as JSON; without one a run is made up that has something of everything
+        file: Option<PathBuf>,
+    },
     /// Run the benches
     Bench {
         /// Passed on to the benches
@@ -67,6 +78,20 @@ enum Check {
     },
     /// Run every bench once, to see that it works
     BenchSmoke,
+    /// Compare the backends, with their runtimes and their peers; writes a page to `target/compare`
+    Compare(compare::Compare),
+    /// Count the instructions of the benches, and compare with what they took before
+    Instructions {
+        /// Write down what they take now
+        #[arg(long)]
+        update: bool,
+    },
+    /// Check that what is made from the kept run of the benches is up to date: README, chart, guide
+    Generated {
+        /// Make it
+        #[arg(long)]
+        update: bool,
+    },
     /// Check the rules of the workspace that no compiler knows
     Tidy,
     /// Build and run a crate outside the workspace with each backend alone
@@ -102,8 +127,12 @@ fn run(check: Check) -> Result {
         Check::Examples => examples::run(&ws),
         Check::Loom => loom::run(&ws),
         Check::Alloc => checks::alloc(&ws),
+        Check::Page { file } => page::run(&ws, file.as_deref()),
         Check::Bench { args } => checks::bench(&ws, &args),
         Check::BenchSmoke => checks::bench_smoke(&ws),
+        Check::Compare(options) => compare::run(&ws, &options),
+        Check::Instructions { update } => instructions::check(&ws, update),
+        Check::Generated { update } => generated::check(&ws, update),
         Check::Tidy => tidy::run(&ws),
         Check::Scratch => scratch::run(&ws),
         Check::Ci { keep_going } => ci::run(&ws, keep_going),

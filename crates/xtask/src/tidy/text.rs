@@ -14,7 +14,7 @@ const MACHINE: [&str; 4] = [
 
 /// Hosts that an address may name: where Rust and its documentation live, where ideas come from,
 /// and names that stand for no real host.
-const HOSTS: [&str; 17] = [
+const HOSTS: [&str; 18] = [
     "github.com",
     "docs.rs",
     "crates.io",
@@ -26,6 +26,8 @@ const HOSTS: [&str; 17] = [
     "semver.org",
     "opensource.org",
     "www.apache.org",
+    // Names of XML, which nothing looks up.
+    "www.w3.org",
     "localhost",
     "127.0.0.1",
     "[::1]",
