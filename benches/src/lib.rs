@@ -1,9 +1,9 @@
 //! The same scenarios on every backend of Kumi, on the native APIs of the runtimes below, and on their peers.
 //!
-//! [`topics`] lists what is compared; a module per subject ([`spawn`], [`timers`], ...) says who takes part and
-//! how; [`host`] has those who run tasks. A [`plan::Plan`] is a scenario that is not set up yet, and makes its
-//! [`competitor::Competitor`]s; [`measure`] runs them in turn, in rounds, and [`watch`] holds the clock. What
-//! comes of it is printed ([`table`]) and written as data for the page ([`record`]).
+//! `topics` lists what is compared; a module per subject (`spawn`, `timers`, ...) says who takes part and
+//! how; `host` has those who run tasks. A `plan::Plan` is a scenario that is not set up yet, and makes its
+//! `competitor::Competitor`s; `measure` runs them in turn, in rounds, and `watch` holds the clock. What
+//! comes of it is printed (`table`) and written as data for the page (`record`).
 //!
 //! There are two programs, since counting allocations slows whoever allocates: one measures time, the other
 //! only counts.
