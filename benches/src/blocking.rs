@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::competitor::Competitor;
-use crate::host::{Blocking, Kumi, SmolExecutor, TokioHost};
+use crate::host::{Blocking, Kumi, SmolExecutor, SmolThreads, TokioHost};
 use crate::plan::Plan;
 use crate::runtimes::expected;
 
@@ -27,6 +27,10 @@ fn competitors(closures: usize, burst: bool) -> io::Result<Vec<Competitor>> {
         one(SmolExecutor::new(), closures, burst),
         one(Kumi::smol(), closures, burst),
         one(Kumi::own_loop()?, closures, burst),
+        one(TokioHost::workers()?, closures, burst),
+        one(Kumi::tokio_workers()?, closures, burst),
+        one(SmolThreads::new(), closures, burst),
+        one(Kumi::smol_threads()?, closures, burst),
     ];
     #[cfg(all(feature = "peers", target_os = "linux"))]
     let all = {

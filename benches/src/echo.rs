@@ -1,12 +1,12 @@
 //! Who takes part where 64 bytes are sent and come back: TCP on the loopback address, clients and servers on
-//! one thread.
+//! the same threads.
 
 use std::io;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use crate::competitor::{BestOf, Competitor, Mark};
-use crate::host::{MONOIO_EPOLL, Net, Role, TOKIO, each_host};
+use crate::host::{Kumi, MONOIO_EPOLL, Net, Role, SmolThreads, TOKIO, TokioHost, each_host};
 use crate::plan::Plan;
 use crate::spawn::marked;
 
@@ -34,6 +34,10 @@ fn competitors(connections: usize, requests: usize) -> io::Result<Vec<Competitor
     allow_descriptors(2 * connections as u64 + 500)?;
     let mut all = Vec::new();
     each_host!(host => all.push(one(host, connections, requests)));
+    all.push(one(TokioHost::workers()?, connections, requests));
+    all.push(one(Kumi::tokio_workers()?, connections, requests));
+    all.push(one(SmolThreads::new(), connections, requests));
+    all.push(one(Kumi::smol_threads()?, connections, requests));
     let mark = Mark {
         at_most: 1.0,
         best_of: BestOf::These(&[TOKIO, MONOIO_EPOLL]),

@@ -16,7 +16,7 @@ use kumi_core::runtime::{Io, Runtime};
 use kumi_hyper::HyperIo;
 
 use crate::competitor::Competitor;
-use crate::host::{Kumi, Net, SmolExecutor, TokioHost};
+use crate::host::{Kumi, Net, SmolExecutor, SmolThreads, TokioHost};
 use crate::plan::Plan;
 
 const RESPONSE: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 13\r\n\r\nHello, world!";
@@ -42,6 +42,10 @@ fn competitors(connections: usize, requests: usize) -> io::Result<Vec<Competitor
         one(SmolExecutor::new(), server, connections, requests),
         one(Kumi::smol(), server, connections, requests),
         one(Kumi::own_loop()?, server, connections, requests),
+        one(TokioHost::workers()?, server, connections, requests),
+        one(Kumi::tokio_workers()?, server, connections, requests),
+        one(SmolThreads::new(), server, connections, requests),
+        one(Kumi::smol_threads()?, server, connections, requests),
     ])
 }
 
@@ -97,13 +101,19 @@ impl Http for TokioHost {
     }
 }
 
-impl Http for SmolExecutor {
-    type Io = smol_hyper::rt::FuturesIo<Async<std::net::TcpStream>>;
+macro_rules! smol_http {
+    ($($host:ty),*) => {$(
+        impl Http for $host {
+            type Io = smol_hyper::rt::FuturesIo<Async<std::net::TcpStream>>;
 
-    fn io(stream: Async<std::net::TcpStream>) -> Self::Io {
-        smol_hyper::rt::FuturesIo::new(stream)
-    }
+            fn io(stream: Async<std::net::TcpStream>) -> Self::Io {
+                smol_hyper::rt::FuturesIo::new(stream)
+            }
+        }
+    )*};
 }
+
+smol_http!(SmolExecutor, SmolThreads);
 
 /// All are connected before the clock starts; then a task for each connection asks so many times.
 fn one<H: Http>(
@@ -144,6 +154,8 @@ fn one<H: Http>(
 async fn ask(mut sender: SendRequest<Empty<Bytes>>, requests: usize) -> usize {
     let mut bytes = 0;
     for request in iter::repeat_with(request).take(requests) {
+        // The connection may be on another thread, and not have seen yet that the last answer is over.
+        sender.ready().await.expect("it is open");
         let response = sender.send_request(request).await.expect("it answers");
         assert_eq!(response.status(), StatusCode::OK);
         let body = response.into_body().collect().await;

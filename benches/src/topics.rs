@@ -145,7 +145,7 @@ pub(crate) const TOPICS: &[Topic] = topics! {
             "Tasks take one of four permits in turn, hold it over a yield, and give it back.";
     "Network":
         "tcp.echo" "request" ("connections")
-            "64 bytes are sent and come back, clients and servers on one thread."
+            "64 bytes are sent and come back, clients and servers on the same threads."
         "http.fetch" "request" ("connections")
             "Requests of HTTP/1.1 over connections that are kept open; the server is the same for all, on a thread of its own.";
     "Mixed":
