@@ -12,7 +12,7 @@ use loom::future::block_on;
 use loom::sync::atomic::{AtomicUsize, Ordering};
 use loom::thread;
 
-use crate::support::{Woken, check, check_many, check_three};
+use crate::support::{Woken, check, check_three};
 
 /// A child that is ready when its number is not zero; loom sees only the number.
 #[derive(Clone)]
@@ -255,8 +255,7 @@ fn the_last_wakes_beside_polls() {
 /// Clones of a waker are made and dropped on two threads, beside the drop of the set.
 #[test]
 fn clones_beside_the_drop() {
-    // With two preemptions it takes six minutes.
-    check_many(|| {
+    check_three(|| {
         let child = Child::new();
         let mut all = Box::pin(gather([child.clone()]));
         begin(all.as_mut(), Waker::noop());

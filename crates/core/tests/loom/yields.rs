@@ -6,12 +6,12 @@ use std::sync::Arc;
 use loom::sync::atomic::{AtomicBool, Ordering};
 use loom::thread;
 
-use crate::support::{Hand, assert_cancelled, check, check_long, joined, spawn_idle};
+use crate::support::{Hand, assert_cancelled, check, joined, spawn_idle};
 
 /// A wake beside a run that wakes itself: what was published before it is seen by the next run.
 #[test]
 fn a_wake_beside_a_yield() {
-    check_long(|| {
+    check(|| {
         let hand = Hand::new();
         let flag = Arc::new(AtomicBool::new(false));
         let ready = Arc::clone(&flag);
@@ -42,7 +42,7 @@ fn a_wake_beside_a_yield() {
 /// A request to end beside runs that wake themselves: it is seen, and the handle learns of it.
 #[test]
 fn cancel_beside_yields() {
-    check_long(|| {
+    check(|| {
         let hand = Hand::new();
         let (own, slot) = own_waker();
         let (mut handle, counts, waker) = spawn_idle(&hand, move |polls| {
