@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::competitor::Competitor;
-use crate::host::{Blocking, Kumi, SmolExecutor, SmolThreads, TokioHost};
+use crate::host::{Blocking, Kumi, SmolExecutor, TokioHost, each_host_of_two};
 use crate::plan::Plan;
 use crate::runtimes::expected;
 
@@ -21,17 +21,14 @@ pub(crate) fn scenarios(smoke: bool) -> Vec<Plan> {
 }
 
 fn competitors(closures: usize, burst: bool) -> io::Result<Vec<Competitor>> {
-    let all = vec![
+    let mut all = vec![
         one(TokioHost::current_thread()?, closures, burst),
         one(Kumi::tokio()?, closures, burst),
         one(SmolExecutor::new(), closures, burst),
         one(Kumi::smol(), closures, burst),
         one(Kumi::own_loop()?, closures, burst),
-        one(TokioHost::workers()?, closures, burst),
-        one(Kumi::tokio_workers()?, closures, burst),
-        one(SmolThreads::new(), closures, burst),
-        one(Kumi::smol_threads()?, closures, burst),
     ];
+    each_host_of_two!(host => all.push(one(host, closures, burst)));
     #[cfg(all(feature = "peers", target_os = "linux"))]
     let all = {
         let compio = crate::host::Compio::new().map(|host| one(host, closures, burst));

@@ -235,80 +235,92 @@ fn kumi_group<R: Runtime>(runtime: Owned<R>, children: usize) -> impl FnMut() + 
     }
 }
 
+/// Kumi beside tokio's two runtimes, each with the function that does it.
+macro_rules! beside_tokio {
+    ($native:ident, $kumi:ident, $count:expr) => {
+        Ok(vec![
+            competitor(TOKIO, TOKIO, $native(tokio_current_thread()?, $count)),
+            competitor(
+                "kumi on tokio, current thread",
+                TOKIO,
+                $kumi(Tokio::current_thread()?, $count),
+            ),
+            competitor(TOKIO_2, TOKIO_2, $native(tokio_workers()?, $count)),
+            competitor(
+                "kumi on tokio, 2 workers",
+                TOKIO_2,
+                $kumi(Tokio::workers(2)?, $count),
+            ),
+            competitor(
+                "kumi on smol, 1 thread",
+                TOKIO,
+                $kumi(Smol::current_thread(), $count),
+            ),
+            competitor(
+                "kumi on smol, 2 threads",
+                TOKIO_2,
+                $kumi(Smol::threads(2)?, $count),
+            ),
+            competitor("kumi on loop", TOKIO, $kumi(Loop::new()?, $count)),
+            competitor("kumi on sim", TOKIO, $kumi(Sim::new(), $count)),
+        ])
+    };
+}
+
 /// N children that are parked, cancelled together and waited for. Spawning them is part of it.
 fn cancelled_groups(children: usize) -> io::Result<Vec<Competitor>> {
-    Ok(vec![
-        competitor(TOKIO, TOKIO, aborted_set(tokio_current_thread()?, children)),
-        competitor(
-            "kumi on tokio, current thread",
-            TOKIO,
-            kumi_cancelled_group(Tokio::current_thread()?, children),
-        ),
-        competitor(
-            "kumi on smol, 1 thread",
-            TOKIO,
-            kumi_cancelled_group(Smol::current_thread(), children),
-        ),
-        competitor(
-            "kumi on loop",
-            TOKIO,
-            kumi_cancelled_group(Loop::new()?, children),
-        ),
-    ])
+    beside_tokio!(aborted_set, kumi_cancelled_group, children)
 }
 
-fn aborted_set(runtime: tokio::runtime::Runtime, children: usize) -> impl FnMut() + 'static {
-    move || {
-        runtime.block_on(async {
-            let mut set = tokio::task::JoinSet::new();
-            for _ in 0..children {
-                set.spawn(std::future::pending::<()>());
-            }
-            tokio::task::yield_now().await;
-            set.shutdown().await;
-        });
-    }
+/// The same with a clean-up in each child that yields once, and that the group waits for.
+fn cleaned_groups(children: usize) -> io::Result<Vec<Competitor>> {
+    beside_tokio!(told_set, kumi_cleaned_group, children)
 }
 
-fn kumi_cancelled_group<R: Runtime>(runtime: Owned<R>, children: usize) -> impl FnMut() + 'static {
-    let rt = runtime.handle();
-    move || {
-        let group = task_group(&rt, async move |group: TaskGroup<(), R>| {
-            for _ in 0..children {
-                drop(group.spawn(std::future::pending::<Result<(), ()>>()));
-            }
-            yield_now().await;
-            group.cancel();
-            Ok(())
-        });
-        runtime.block_on(group).expect("nothing fails");
-    }
-}
-
-/// How many children have begun, and how many have cleaned up.
+/// How many children have begun, how many are gone, and how many have cleaned up.
 #[derive(Default)]
 struct Children {
     begun: AtomicUsize,
+    gone: AtomicUsize,
     cleaned: AtomicUsize,
 }
 
 impl Children {
-    /// One that waits for ever; who is cancelled before it has begun has nothing to clean up.
+    /// One that waits for ever. Who is cancelled before it has begun costs less, so all are waited for.
     async fn wait(self: Arc<Self>) {
         self.begun.fetch_add(1, Ordering::Relaxed);
+        let _gone = Gone(&self.gone);
         std::future::pending().await
     }
 
     fn have_begun(&self, count: usize) -> bool {
         self.begun.load(Ordering::Relaxed) == count
     }
+}
 
-    fn cleans_up(&self) {
-        self.cleaned.fetch_add(1, Ordering::Relaxed);
+/// Counts when it is dropped.
+struct Gone<'a>(&'a AtomicUsize);
+
+impl Drop for Gone<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
     }
+}
 
-    fn have_cleaned(&self) -> usize {
-        self.cleaned.load(Ordering::Relaxed)
+fn aborted_set(runtime: tokio::runtime::Runtime, count: usize) -> impl FnMut() + 'static {
+    move || {
+        let children = Arc::new(Children::default());
+        runtime.block_on(async {
+            let mut set = tokio::task::JoinSet::new();
+            for _ in 0..count {
+                set.spawn(Arc::clone(&children).wait());
+            }
+            while !children.have_begun(count) {
+                tokio::task::yield_now().await;
+            }
+            set.shutdown().await;
+        });
+        assert_eq!(children.gone.load(Ordering::Relaxed), count);
     }
 }
 
@@ -325,7 +337,7 @@ fn told_set(runtime: tokio::runtime::Runtime, count: usize) -> impl FnMut() + 's
                     let body = Arc::clone(&children).wait();
                     token.run_until_cancelled(body).await;
                     tokio::task::yield_now().await;
-                    children.cleans_up();
+                    children.cleaned.fetch_add(1, Ordering::Relaxed);
                 });
             }
             while !children.have_begun(count) {
@@ -334,62 +346,51 @@ fn told_set(runtime: tokio::runtime::Runtime, count: usize) -> impl FnMut() + 's
             token.cancel();
             set.join_all().await;
         });
-        assert_eq!(children.have_cleaned(), count);
+        assert_eq!(children.cleaned.load(Ordering::Relaxed), count);
+    }
+}
+
+/// Starts `child` so often in a group, and cancels them when all have begun.
+fn kumi_cancelled<R: Runtime, F: Future<Output = ()> + Send + 'static>(
+    runtime: &Owned<R>,
+    count: usize,
+    children: &Arc<Children>,
+    child: impl Fn(Arc<Children>) -> F,
+) {
+    let group = task_group(&runtime.handle(), async |group: TaskGroup<(), R>| {
+        for _ in 0..count {
+            let child = child(Arc::clone(children));
+            drop(group.spawn(async {
+                child.await;
+                Ok(())
+            }));
+        }
+        while !children.have_begun(count) {
+            yield_now().await;
+        }
+        group.cancel();
+        Ok(())
+    });
+    runtime.block_on(group).expect("nothing fails");
+}
+
+fn kumi_cancelled_group<R: Runtime>(runtime: Owned<R>, count: usize) -> impl FnMut() + 'static {
+    move || {
+        let children = Arc::new(Children::default());
+        kumi_cancelled(&runtime, count, &children, Children::wait);
+        assert_eq!(children.gone.load(Ordering::Relaxed), count);
     }
 }
 
 fn kumi_cleaned_group<R: Runtime>(runtime: Owned<R>, count: usize) -> impl FnMut() + 'static {
-    let rt = runtime.handle();
     move || {
         let children = Arc::new(Children::default());
-        let all = Arc::clone(&children);
-        let group = task_group(&rt, async move |group: TaskGroup<(), R>| {
-            for _ in 0..count {
-                let body = Arc::clone(&all).wait();
-                let children = Arc::clone(&all);
-                let child = finally(body, async move {
-                    yield_now().await;
-                    children.cleans_up();
-                });
-                drop(group.spawn(async {
-                    child.await;
-                    Ok(())
-                }));
-            }
-            while !all.have_begun(count) {
+        kumi_cancelled(&runtime, count, &children, |children| {
+            finally(Arc::clone(&children).wait(), async move {
                 yield_now().await;
-            }
-            group.cancel();
-            Ok(())
+                children.cleaned.fetch_add(1, Ordering::Relaxed);
+            })
         });
-        runtime.block_on(group).expect("nothing fails");
-        assert_eq!(children.have_cleaned(), count);
+        assert_eq!(children.cleaned.load(Ordering::Relaxed), count);
     }
-}
-
-/// The same with a clean-up in each child that yields once, and that the group waits for.
-fn cleaned_groups(children: usize) -> io::Result<Vec<Competitor>> {
-    Ok(vec![
-        competitor(TOKIO, TOKIO, told_set(tokio_current_thread()?, children)),
-        competitor(
-            "kumi on tokio, current thread",
-            TOKIO,
-            kumi_cleaned_group(Tokio::current_thread()?, children),
-        ),
-        competitor(
-            "kumi on smol, 1 thread",
-            TOKIO,
-            kumi_cleaned_group(Smol::current_thread(), children),
-        ),
-        competitor(
-            "kumi on loop",
-            TOKIO,
-            kumi_cleaned_group(Loop::new()?, children),
-        ),
-        competitor(
-            "kumi on sim",
-            TOKIO,
-            kumi_cleaned_group(Sim::new(), children),
-        ),
-    ])
 }

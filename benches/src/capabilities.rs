@@ -11,38 +11,29 @@ use kumi_core::runtime::{self as rt, Owned, Runtime};
 use kumi_core::task::SpawnExt;
 use kumi_report::data::Capability;
 
-/// Asks the compiler whether a type implements a trait, and goes on either way: an associated constant of the
-/// type itself, which is there only with the trait, is taken before that of a trait that all types have.
-macro_rules! implements {
-    ($type:ty: $($bound:tt)+) => {{
-        #[allow(dead_code, reason = "not used if the trait is implemented")]
-        trait Otherwise {
-            const YES: bool = false;
-        }
-        struct Asked<T>(PhantomData<T>);
-        impl<T> Otherwise for Asked<T> {}
-        #[allow(dead_code, reason = "not used if the trait is not implemented")]
-        impl<T: $($bound)+> Asked<T> {
-            const YES: bool = true;
-        }
-        <Asked<$type>>::YES
-    }};
+/// What all types have; see [`capability`].
+trait Otherwise {
+    const YES: bool = false;
 }
 
 /// A row of the matrix.
+///
+/// Asks the compiler whether a type implements a trait, and goes on either way: an associated constant of the
+/// type itself, which is there only with the trait, is taken before that of a trait that all types have.
 macro_rules! capability {
-    ($name:literal, $about:literal, $($bound:tt)+) => {
-        Capability {
-            name: $name.to_owned(),
-            about: $about.to_owned(),
-            backends: vec![
-                ("loop".to_owned(), implements!(kumi_loop::Loop: $($bound)+)),
-                ("tokio".to_owned(), implements!(kumi_tokio::Tokio: $($bound)+)),
-                ("smol".to_owned(), implements!(kumi_smol::Smol: $($bound)+)),
-                ("sim".to_owned(), implements!(kumi_sim::Sim: $($bound)+)),
-            ],
+    ($name:literal, $about:literal, $($bound:tt)+) => {{
+        struct Asked<T>(PhantomData<T>);
+        impl<T> Otherwise for Asked<T> {}
+        impl<T: $($bound)+> Asked<T> {
+            const YES: bool = true;
         }
-    };
+        row($name, $about, [
+            <Asked<kumi_loop::Loop>>::YES,
+            <Asked<kumi_tokio::Tokio>>::YES,
+            <Asked<kumi_smol::Smol>>::YES,
+            <Asked<kumi_sim::Sim>>::YES,
+        ])
+    }};
 }
 
 /// All rows: traits, then what only trying shows.
@@ -62,7 +53,7 @@ pub(crate) fn all() -> Vec<Capability> {
             "its loop can be driven by a foreign one",
             std::os::fd::AsRawFd
         ),
-        tried(
+        row(
             "several threads",
             "tasks run at the same time",
             [
@@ -72,7 +63,7 @@ pub(crate) fn all() -> Vec<Capability> {
                 meets(Ok(kumi_sim::Sim::new())),
             ],
         ),
-        tried(
+        row(
             "virtual time",
             "an hour of sleep takes no time: for tests",
             [
@@ -85,12 +76,12 @@ pub(crate) fn all() -> Vec<Capability> {
     ]
 }
 
-fn tried(name: &str, about: &str, results: [bool; 4]) -> Capability {
+fn row(name: &str, about: &str, answers: [bool; 4]) -> Capability {
     let backends = ["loop", "tokio", "smol", "sim"].map(str::to_owned);
     Capability {
         name: name.to_owned(),
         about: about.to_owned(),
-        backends: backends.into_iter().zip(results).collect(),
+        backends: backends.into_iter().zip(answers).collect(),
     }
 }
 

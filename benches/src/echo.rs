@@ -6,7 +6,7 @@ use std::io;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use crate::competitor::{BestOf, Competitor, Mark};
-use crate::host::{Kumi, MONOIO_EPOLL, Net, Role, SmolThreads, TOKIO, TokioHost, each_host};
+use crate::host::{MONOIO_EPOLL, Net, Role, TOKIO, each_host, each_host_of_two};
 use crate::plan::Plan;
 use crate::spawn::marked;
 
@@ -34,10 +34,7 @@ fn competitors(connections: usize, requests: usize) -> io::Result<Vec<Competitor
     allow_descriptors(2 * connections as u64 + 500)?;
     let mut all = Vec::new();
     each_host!(host => all.push(one(host, connections, requests)));
-    all.push(one(TokioHost::workers()?, connections, requests));
-    all.push(one(Kumi::tokio_workers()?, connections, requests));
-    all.push(one(SmolThreads::new(), connections, requests));
-    all.push(one(Kumi::smol_threads()?, connections, requests));
+    each_host_of_two!(host => all.push(one(host, connections, requests)));
     let mark = Mark {
         at_most: 1.0,
         best_of: BestOf::These(&[TOKIO, MONOIO_EPOLL]),

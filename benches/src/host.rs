@@ -214,3 +214,27 @@ macro_rules! each_host {
     }};
 }
 pub(crate) use each_host;
+
+/// Does something for each host with two threads.
+macro_rules! each_host_of_two {
+    ($host:ident => $body:expr) => {{
+        use crate::host::*;
+        {
+            let $host = TokioHost::workers()?;
+            $body;
+        }
+        {
+            let $host = Kumi::tokio_workers()?;
+            $body;
+        }
+        {
+            let $host = SmolThreads::new();
+            $body;
+        }
+        {
+            let $host = Kumi::smol_threads()?;
+            $body;
+        }
+    }};
+}
+pub(crate) use each_host_of_two;

@@ -16,7 +16,7 @@ use kumi_core::runtime::{Io, Runtime};
 use kumi_hyper::HyperIo;
 
 use crate::competitor::Competitor;
-use crate::host::{Kumi, Net, SmolExecutor, SmolThreads, TokioHost};
+use crate::host::{Kumi, Net, SmolExecutor, SmolThreads, TokioHost, each_host_of_two};
 use crate::plan::Plan;
 
 const RESPONSE: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 13\r\n\r\nHello, world!";
@@ -36,17 +36,15 @@ pub(crate) fn scenarios(smoke: bool) -> Vec<Plan> {
 
 fn competitors(connections: usize, requests: usize) -> io::Result<Vec<Competitor>> {
     let server = serve()?;
-    Ok(vec![
+    let mut all = vec![
         one(TokioHost::current_thread()?, server, connections, requests),
         one(Kumi::tokio()?, server, connections, requests),
         one(SmolExecutor::new(), server, connections, requests),
         one(Kumi::smol(), server, connections, requests),
         one(Kumi::own_loop()?, server, connections, requests),
-        one(TokioHost::workers()?, server, connections, requests),
-        one(Kumi::tokio_workers()?, server, connections, requests),
-        one(SmolThreads::new(), server, connections, requests),
-        one(Kumi::smol_threads()?, server, connections, requests),
-    ])
+    ];
+    each_host_of_two!(host => all.push(one(host, server, connections, requests)));
+    Ok(all)
 }
 
 /// A thread for each connection that answers all requests alike, for as long as the process lives.

@@ -3,9 +3,7 @@
 use std::io;
 
 use crate::competitor::{BestOf, Competitor, Mark};
-use crate::host::{
-    Floor, FuturesPool, Host, Kumi, KumiLocal, SmolThreads, TOKIO, TokioHost, each_host,
-};
+use crate::host::{Floor, FuturesPool, Host, Kumi, KumiLocal, TOKIO, each_host, each_host_of_two};
 use crate::plan::Plan;
 use crate::runtimes::expected;
 
@@ -59,10 +57,7 @@ fn many(tasks: usize, yields: usize) -> io::Result<Vec<Competitor>> {
     all.push(joined(FuturesPool::new(), tasks, yields));
     all.push(joined(Floor::new(), tasks, yields));
     all.push(joined(Kumi::sim(), tasks, yields));
-    all.push(joined(TokioHost::workers()?, tasks, yields));
-    all.push(joined(Kumi::tokio_workers()?, tasks, yields));
-    all.push(joined(SmolThreads::new(), tasks, yields));
-    all.push(joined(Kumi::smol_threads()?, tasks, yields));
+    each_host_of_two!(host => all.push(joined(host, tasks, yields)));
     let marks = match tasks {
         1_000 | 100_000 => marks(Some(0.25), 0.9),
         _ => Vec::new(),
@@ -114,10 +109,7 @@ fn serial(tasks: usize) -> io::Result<Vec<Competitor>> {
     all.push(one(FuturesPool::new(), tasks));
     all.push(one(Floor::new(), tasks));
     all.push(one(Kumi::sim(), tasks));
-    all.push(one(TokioHost::workers()?, tasks));
-    all.push(one(Kumi::tokio_workers()?, tasks));
-    all.push(one(SmolThreads::new(), tasks));
-    all.push(one(Kumi::smol_threads()?, tasks));
+    each_host_of_two!(host => all.push(one(host, tasks)));
     Ok(marked(all, marks(Some(0.25), 0.9)))
 }
 
@@ -128,10 +120,7 @@ fn yielding(tasks: usize, yields: usize) -> io::Result<Vec<Competitor>> {
     all.push(joined(FuturesPool::new(), tasks, yields));
     all.push(joined(Floor::new(), tasks, yields));
     all.push(joined(Kumi::sim(), tasks, yields));
-    all.push(joined(TokioHost::workers()?, tasks, yields));
-    all.push(joined(Kumi::tokio_workers()?, tasks, yields));
-    all.push(joined(SmolThreads::new(), tasks, yields));
-    all.push(joined(Kumi::smol_threads()?, tasks, yields));
+    each_host_of_two!(host => all.push(joined(host, tasks, yields)));
     let marks = match tasks {
         1 => marks(None, 0.4),
         100 => marks(None, 0.5),

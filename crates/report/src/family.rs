@@ -75,6 +75,13 @@ pub(crate) fn backends(scenario: &Scenario) -> impl Iterator<Item = &Competitor>
     all.filter(|one| is_backend(one))
 }
 
+/// All of Kumi whose allocations were counted, with how many there are per unit.
+pub(crate) fn counted(scenario: &Scenario) -> impl Iterator<Item = (&Competitor, f64)> {
+    let all = scenario.competitors.iter();
+    let ours = all.filter(|one| one.kind == Kind::Kumi);
+    ours.filter_map(|one| Some((one, one.allocations?)))
+}
+
 /// Whether it is Kumi on some runtime.
 pub(crate) fn is_backend(one: &Competitor) -> bool {
     one.kind == Kind::Kumi && !one.runtime.is_empty()

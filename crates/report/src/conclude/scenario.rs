@@ -2,7 +2,7 @@
 
 use super::standing::contest;
 use crate::data::{Clock, Competitor, Kind, Run, Scenario};
-use crate::family::{backends, is_backend, ranked};
+use crate::family::{backends, counted, is_backend, ranked};
 use crate::figures::{
     FEWEST, Growth, Middle, NOISY, Quality, Threads, Verdict, middle, price, quality, ratio,
 };
@@ -225,14 +225,7 @@ fn two_clocks(scenario: &Scenario) -> Option<String> {
 /// What the quickest backends allocate.
 fn memory(scenario: &Scenario) -> Option<String> {
     let mut said: Vec<(String, Vec<&str>)> = Vec::new();
-    for one in scenario
-        .competitors
-        .iter()
-        .filter(|one| one.kind == Kind::Kumi)
-    {
-        let Some(allocations) = one.allocations else {
-            continue;
-        };
+    for (one, allocations) in counted(scenario) {
         let most = one.bytes.filter(|most| *most > 0.0);
         let what = if allocations == 0.0 {
             "nothing".to_owned()

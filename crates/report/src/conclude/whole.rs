@@ -3,8 +3,8 @@
 use super::Conclusion;
 use super::standing::{Price, Standing, contests, prices, standings};
 use crate::data::{Kind, Run};
-use crate::family::{families, titled};
-use crate::figures::{FEWEST, Growth, NOISY, Quality, Threads, Verdict, quality};
+use crate::family::{self, families, titled};
+use crate::figures::{self, FEWEST, Growth, NOISY, Quality, Threads, Verdict, quality};
 use crate::text::{count, list, longer, number, percent, ratio, times, whole};
 
 /// All sentences about the whole.
@@ -201,26 +201,13 @@ fn memory(run: &Run) -> Option<String> {
     let (mut counted, mut nothing, mut most) = (0, 0, None::<(f64, String, String)>);
     let (mut fewer, mut same, mut more, mut extra) = (0, 0, 0, Vec::new());
     for scenario in &run.scenarios {
-        for one in scenario
-            .competitors
-            .iter()
-            .filter(|one| one.kind == Kind::Kumi)
-        {
-            let Some(allocations) = one.allocations else {
-                continue;
-            };
+        for (one, allocations) in family::counted(scenario) {
             counted += 1;
             nothing += usize::from(allocations == 0.0);
             if most.as_ref().is_none_or(|(most, ..)| allocations > *most) {
                 most = Some((allocations, one.name.clone(), titled(scenario)));
             }
-            let native = one.native.as_ref();
-            let native = native.and_then(|name| {
-                scenario
-                    .competitors
-                    .iter()
-                    .find(|other| other.name == *name)
-            });
+            let native = figures::native(scenario, one);
             let Some(native) = native.and_then(|native| native.allocations) else {
                 continue;
             };
