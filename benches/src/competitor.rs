@@ -50,6 +50,12 @@ impl Competitor {
         }
     }
 
+    /// Whether each run of it takes as many instructions. Kumi by itself does; tokio and smol draw random numbers
+    /// and look at the clock.
+    pub(crate) fn is_steady(&self) -> bool {
+        self.kind() == Kind::Kumi && ["", "loop"].contains(&self.runtime())
+    }
+
     /// How many threads run its tasks.
     pub(crate) fn threads(&self) -> usize {
         let two = [TOKIO_2, SMOL_2]

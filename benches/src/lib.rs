@@ -90,6 +90,9 @@ struct Args {
     /// units, and the numbers of the first and the last entry of `measured` in its second run.
     #[arg(long, conflicts_with_all = ["json", "marks"])]
     entries: bool,
+    /// Of these only those that take as many instructions in each run.
+    #[arg(long, requires = "entries")]
+    steady: bool,
 }
 
 /// The largest size with `--quick`.
@@ -141,7 +144,7 @@ pub fn main() -> io::Result<()> {
         return Err(io::Error::other("no scenario fits this filter"));
     }
     if args.entries {
-        return entries(plans, args.only.as_deref());
+        return entries(plans, args.only.as_deref(), args.steady);
     }
     let bar = args.progress.then(|| progress(plans.len()));
     let mut record = Record::new(if args.quick { "quick" } else { "full" });
@@ -203,16 +206,22 @@ pub fn count_allocations(counter: Counter) -> io::Result<()> {
 }
 
 /// Prints which entries of `measured` belong to whom.
-fn entries(plans: Vec<Plan>, only: Option<&str>) -> io::Result<()> {
+///
+/// Whoever is not steady does not even run beside those that are: it would leave the heap another each time.
+fn entries(plans: Vec<Plan>, only: Option<&str>, steady: bool) -> io::Result<()> {
     let mut before = 0;
     for plan in plans {
+        if steady && !plan.topic.is_steady() {
+            continue;
+        }
         let (name, units) = (plan.name(), plan.units);
         let mut competitors = plan.make()?;
         // Threads share the counts.
         competitors.retain(|one| one.clock == Clock::Thread);
-        competitors.retain(|one| only.is_none_or(|only| one.name.starts_with(only)));
+        competitors.retain(|one| only.is_none_or(|only| one.name == only));
+        competitors.retain(|one| !steady || one.is_steady());
         for mut one in competitors {
-            let [first, second] = measure::entered(&mut one);
+            let (units, [first, second]) = measure::entered(units, &mut one);
             let (begin, end) = (before + first + 1, before + first + second);
             if second > 0 {
                 println!("{name}\t{}\t{units}\t{begin}\t{end}", one.name);

@@ -53,13 +53,22 @@ pub(crate) fn allocations(
     (watch.entered > 0).then(|| (per(allocated.count), per(allocated.bytes)))
 }
 
-/// How often the first and the second run enter the function whose instructions are counted.
-pub(crate) fn entered(competitor: &mut Competitor) -> [usize; 2] {
-    [(); 2].map(|()| {
+/// So many units at least, if it can be repeated, have their instructions counted: now and then an allocator
+/// tidies up, and a short run would be all about that.
+const COUNTED: usize = 10_000;
+
+/// How many units each of two runs is, and how often each enters the function whose instructions are counted.
+pub(crate) fn entered(units: usize, competitor: &mut Competitor) -> (usize, [usize; 2]) {
+    let times = match competitor.work {
+        Work::Whole(_) => COUNTED.div_ceil(units),
+        Work::Parts(_) => 1,
+    };
+    let entered = [(); 2].map(|()| {
         let mut watch = Watch::new(competitor.clock);
-        run(competitor, 1, &mut watch);
+        run(competitor, times, &mut watch);
         watch.entered
-    })
+    });
+    (times * units, entered)
 }
 
 /// Nanoseconds per unit, over as many runs as it takes.

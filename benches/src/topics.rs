@@ -26,6 +26,12 @@ impl Topic {
         let found = TOPICS.iter().find(|topic| topic.name == name);
         found.unwrap_or_else(|| panic!("`{name}` is missing in topics.rs"))
     }
+
+    /// Whether each run of it takes as many instructions. Not where timers are armed for themselves: in which
+    /// slot of a wheel one lies, and how often it moves, is a matter of when it was armed.
+    pub(crate) fn is_steady(&self) -> bool {
+        !self.name.starts_with("timers.")
+    }
 }
 
 macro_rules! topics {

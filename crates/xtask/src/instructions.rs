@@ -36,11 +36,10 @@ pub(crate) type Counts = BTreeMap<(String, String), f64>;
 /// Whether all that Kumi does without a foreign runtime takes as many instructions as it did; or writes down
 /// how many it takes now.
 ///
-/// Only of what is the same in each run: see [`steady`].
+/// Only of what is the same in each run; the benches know what that is.
 pub(crate) fn check(ws: &Workspace, update: bool) -> Result {
     let program = benches(ws, &[], "kumi-benches", "build the benches")?;
-    let mut counts = count(ws, &program, &["--quick", "--only", "kumi"])?;
-    counts.retain(|(scenario, who), _| steady(scenario, who));
+    let counts = count(ws, &program, &["--quick", "--steady"])?;
     let file = ws.root.join(EXPECTED);
     let compiler = compiler(ws)?;
     if update {
@@ -60,22 +59,7 @@ pub(crate) fn check(ws: &Workspace, update: bool) -> Result {
             TOLERANCE_OF_ANOTHER
         }
     };
-    let mut problems = compare(&expected.counts, &counts, tolerance);
-    if !problems.is_empty() {
-        println!(
-            "{}\ncounting once more: what is by chance does not come twice",
-            problems.join("\n")
-        );
-        let again = count(ws, &program, &["--quick", "--only", "kumi"])?;
-        for (key, now) in &mut counts {
-            if let (Some(again), Some(then)) = (again.get(key), expected.counts.get(key)) {
-                if (again - then).abs() < (*now - then).abs() {
-                    *now = *again;
-                }
-            }
-        }
-        problems = compare(&expected.counts, &counts, tolerance);
-    }
+    let problems = compare(&expected.counts, &counts, tolerance);
     println!(
         "{} counts of instructions, {} differ",
         counts.len(),
@@ -88,15 +72,6 @@ pub(crate) fn check(ws: &Workspace, update: bool) -> Result {
         "{}\nif that is meant, write them down: cargo x instructions --update",
         problems.join("\n")
     )))
-}
-
-/// Whether it takes as many instructions in each run.
-///
-/// tokio and smol draw random numbers and look at the clock, so what runs on them differs. So do timers: in
-/// which slot of the wheel one lies, and how often it moves, is a matter of when it was armed.
-fn steady(scenario: &str, who: &str) -> bool {
-    let foreign = who.contains(" on ") && !who.starts_with("kumi on loop");
-    !foreign && !scenario.starts_with("timers.")
 }
 
 /// Counts the instructions of the scenarios that `args` choose.
@@ -257,13 +232,6 @@ mod tests {
                 "d, kumi: gone",
             ]
         );
-    }
-
-    #[test]
-    fn what_differs_from_run_to_run_is_left_out() {
-        assert!(steady("gather.ready 10", "kumi") && steady("yield 1", "kumi on loop"));
-        assert!(!steady("yield 1", "kumi on tokio, current thread"));
-        assert!(!steady("timers.reset 10000", "kumi on loop"));
     }
 
     #[test]
