@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::process::{Failure, Result};
 use crate::workspace::Workspace;
-use crate::{checks, compare, examples, generated, instructions, loom, page, scratch, tidy};
+use crate::{checks, compare, examples, generated, instructions, loom, page, scratch, soak, tidy};
 
 type Step = (&'static str, fn(&Workspace) -> Result);
 
@@ -19,6 +19,7 @@ const STEPS: &[Step] = &[
     ("doc", checks::doc),
     ("test", checks::test),
     ("examples", examples::run),
+    ("soak", soak::quick),
     ("loom", loom::run),
     ("alloc", checks::alloc),
     ("bench-smoke", checks::bench_smoke),

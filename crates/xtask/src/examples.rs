@@ -15,7 +15,7 @@ use crate::process::{Cmd, Failure, Result, read};
 use crate::workspace::Workspace;
 use expected::Expected;
 
-const PACKAGE: &str = "kumi-examples";
+pub(crate) const PACKAGE: &str = "kumi-examples";
 
 /// The examples read their backend from this variable.
 const BACKEND: &str = "KUMI_BACKEND";

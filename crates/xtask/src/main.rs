@@ -20,6 +20,7 @@ mod loom;
 mod page;
 mod process;
 mod scratch;
+mod soak;
 mod source;
 mod tidy;
 mod tools;
@@ -92,6 +93,8 @@ enum Check {
         #[arg(long)]
         update: bool,
     },
+    /// Long runs on each backend: tasks, timers, connections and messages by the million
+    Soak(soak::Soak),
     /// Check the rules of the workspace that no compiler knows
     Tidy,
     /// Build and run a crate outside the workspace with each backend alone
@@ -133,6 +136,7 @@ fn run(check: Check) -> Result {
         Check::Compare(options) => compare::run(&ws, &options),
         Check::Instructions { update } => instructions::check(&ws, update),
         Check::Generated { update } => generated::check(&ws, update),
+        Check::Soak(options) => soak::run(&ws, &options),
         Check::Tidy => tidy::run(&ws),
         Check::Scratch => scratch::run(&ws),
         Check::Ci { keep_going } => ci::run(&ws, keep_going),
