@@ -12,8 +12,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use kumi::GroupError;
 use kumi::channel::{Receiver, Sender, bounded};
+use kumi::{BackendKind, GroupError};
 
 use crate::gauge::Gauge;
 use crate::report::Checks;
@@ -90,7 +90,11 @@ impl Fates {
 }
 
 /// Runs the part: `count` messages for each capacity.
-pub async fn run(count: usize, checks: &mut Checks) {
+pub fn run(kind: BackendKind, count: usize, checks: &mut Checks) {
+    crate::run(kind, Box::pin(part(count, checks)));
+}
+
+async fn part(count: usize, checks: &mut Checks) {
     for capacity in CAPACITIES {
         round(count.div_ceil(10), capacity, checks, false).await;
         let start = Gauge::now();

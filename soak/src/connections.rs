@@ -43,21 +43,20 @@ pub struct Sizes {
     pub churned: usize,
 }
 
-/// Sees to it that there may be so many descriptors; to be called before the runtime is made.
-///
-/// # Errors
-///
-/// If there may not; the text says what is missing.
-pub fn prepare(held: usize) -> Result<(), String> {
-    allow_descriptors(held as u64 + OTHERS)
+/// Runs the part.
+pub fn run(kind: BackendKind, sizes: Sizes, checks: &mut Checks) {
+    let ready = allow_descriptors(sizes.held as u64 + OTHERS);
+    if let Err(missing) = ready {
+        return checks.that(false, || missing);
+    }
+    let main = async {
+        let done = part(kind, sizes, checks).await;
+        checks.that(done.is_ok(), || format!("connections: {done:?}"));
+    };
+    crate::run(kind, Box::pin(main));
 }
 
-/// Runs the part.
-///
-/// # Errors
-///
-/// What the system says.
-pub async fn run(kind: BackendKind, sizes: Sizes, checks: &mut Checks) -> io::Result<()> {
+async fn part(kind: BackendKind, sizes: Sizes, checks: &mut Checks) -> io::Result<()> {
     let server = Server::start(kind, sizes.held)?;
     for say in [false, true] {
         let before = (Gauge::now(), server.status().await?);
@@ -299,8 +298,18 @@ impl Drop for Server {
 ///
 /// # Errors
 ///
-/// What the system says.
-pub async fn serve() -> io::Result<()> {
+/// If there may not be so many descriptors, or the system does not let it listen.
+pub fn serve(kind: BackendKind, held: usize) -> Result<(), String> {
+    allow_descriptors(held as u64 + OTHERS)?;
+    let mut served = Ok(());
+    let main = async {
+        served = answer_all().await.map_err(|error| error.to_string());
+    };
+    crate::run(kind, Box::pin(main));
+    served
+}
+
+async fn answer_all() -> io::Result<()> {
     let options = ListenOptions::new().backlog(4096);
     let echo = net::listen_with(&options, (Ipv4Addr::UNSPECIFIED, 0)).await?;
     let status = net::listen((Ipv4Addr::LOCALHOST, 0)).await?;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use kumi::{Backend, BackendKind};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::time::{ClockId, clock_gettime};
 
 use crate::ALLOCATOR;
 use crate::report::Checks;
@@ -165,16 +166,12 @@ fn resident() -> usize {
 ///
 /// # Panics
 ///
-/// Without `/proc`.
+/// Never: the clock does not run backwards.
 #[must_use]
 pub fn cpu() -> Duration {
-    let stat = fs::read_to_string("/proc/self/stat").expect("there is /proc");
-    // The name of the program may have spaces; it ends with the last bracket.
-    let fields = stat.rsplit(')').next().unwrap_or_default();
-    let ticks = fields.split_whitespace().skip(11).take(2);
-    let ticks: u64 = ticks.filter_map(|word| word.parse::<u64>().ok()).sum();
-    // Linux counts in hundredths of a second here, whatever its clock does.
-    Duration::from_millis(ticks * 10)
+    // Not from `/proc`: there may be no descriptor left for that.
+    let used = clock_gettime(ClockId::ProcessCPUTime);
+    Duration::try_from(used).expect("no less than nothing")
 }
 
 /// Sees to it that this process may have `wanted` descriptors.

@@ -9,13 +9,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use kumi::GroupError;
+use kumi::{BackendKind, GroupError};
 
 use crate::gauge::Gauge;
 use crate::report::Checks;
 
 /// Runs the part.
-pub async fn run(count: usize, checks: &mut Checks) {
+pub fn run(kind: BackendKind, count: usize, checks: &mut Checks) {
+    crate::run(kind, Box::pin(part(count, checks)));
+}
+
+async fn part(count: usize, checks: &mut Checks) {
     joined(count, checks, false).await;
     cancelled(count, checks, false).await;
     let start = Gauge::now();

@@ -45,7 +45,11 @@ impl Wake for Mark {
 }
 
 /// Runs the part.
-pub async fn run(count: usize, checks: &mut Checks) {
+pub fn run(kind: BackendKind, count: usize, checks: &mut Checks) {
+    crate::run(kind, Box::pin(part(count, checks)));
+}
+
+async fn part(count: usize, checks: &mut Checks) {
     for say in [false, true] {
         let start = Gauge::now();
         let round = Round::new(count);

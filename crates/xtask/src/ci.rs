@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use crate::process::{Failure, Result};
 use crate::workspace::Workspace;
-use crate::{checks, compare, examples, generated, instructions, loom, page, scratch, soak, tidy};
+use crate::{
+    checks, compare, examples, faults, generated, instructions, loom, page, scratch, soak, tidy,
+};
 
 type Step = (&'static str, fn(&Workspace) -> Result);
 
@@ -20,6 +22,7 @@ const STEPS: &[Step] = &[
     ("test", checks::test),
     ("examples", examples::run),
     ("soak", soak::quick),
+    ("faults", faults::quick),
     ("loom", loom::run),
     ("alloc", checks::alloc),
     ("bench-smoke", checks::bench_smoke),

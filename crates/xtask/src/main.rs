@@ -14,6 +14,7 @@ mod checks;
 mod ci;
 mod compare;
 mod examples;
+mod faults;
 mod generated;
 mod instructions;
 mod loom;
@@ -95,6 +96,8 @@ enum Check {
     },
     /// Long runs on each backend: tasks, timers, connections and messages by the million
     Soak(soak::Soak),
+    /// Programs whose system calls fail (strace), whose descriptors run out, and whose clocks lie (libfaketime)
+    Faults(faults::Faults),
     /// Check the rules of the workspace that no compiler knows
     Tidy,
     /// Build and run a crate outside the workspace with each backend alone
@@ -137,6 +140,7 @@ fn run(check: Check) -> Result {
         Check::Instructions { update } => instructions::check(&ws, update),
         Check::Generated { update } => generated::check(&ws, update),
         Check::Soak(options) => soak::run(&ws, &options),
+        Check::Faults(options) => faults::run(&ws, &options),
         Check::Tidy => tidy::run(&ws),
         Check::Scratch => scratch::run(&ws),
         Check::Ci { keep_going } => ci::run(&ws, keep_going),

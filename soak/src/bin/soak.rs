@@ -14,7 +14,7 @@ use kumi::BackendKind;
 use kumi_soak::connections::{self, Sizes};
 use kumi_soak::gauge::{Gauge, cpu};
 use kumi_soak::report::Checks;
-use kumi_soak::{channels, tasks, timers};
+use kumi_soak::{channels, tasks, timers, warm_up};
 
 #[derive(Debug, Parser)]
 #[command(name = "soak", about = "Long runs: is everything given back?")]
@@ -67,8 +67,7 @@ fn main() -> ExitCode {
         churned: size(cli.churn),
     };
     let mut checks = Checks::default();
-    // What a process has once, and keeps: the reactor's thread of smol, for one.
-    kumi::run_on(cli.backend, kumi::yield_now());
+    warm_up(cli.backend);
     let began = Instant::now();
     for part in Part::value_variants() {
         if !cli.parts.is_empty() && !cli.parts.contains(part) {
@@ -79,22 +78,22 @@ fn main() -> ExitCode {
         match part {
             Part::Tasks => {
                 println!("{}: {} tasks", cli.backend, size(cli.tasks));
-                kumi::run_on(cli.backend, tasks::run(size(cli.tasks), &mut checks));
+                tasks::run(cli.backend, size(cli.tasks), &mut checks);
             }
             Part::Timers => {
                 println!("{}: {} timers", cli.backend, size(cli.timers));
-                kumi::run_on(cli.backend, timers::run(size(cli.timers), &mut checks));
+                timers::run(cli.backend, size(cli.timers), &mut checks);
             }
             Part::Connections => {
                 println!(
                     "{}: {} connections, and {} more",
                     cli.backend, sizes.held, sizes.churned
                 );
-                connect(cli.backend, sizes, &mut checks);
+                connections::run(cli.backend, sizes, &mut checks);
             }
             Part::Channels => {
                 println!("{}: {} messages", cli.backend, size(cli.messages));
-                kumi::run_on(cli.backend, channels::run(size(cli.messages), &mut checks));
+                channels::run(cli.backend, size(cli.messages), &mut checks);
             }
         }
         checks.line(&format!(
@@ -117,24 +116,12 @@ fn main() -> ExitCode {
     }
 }
 
-fn connect(backend: BackendKind, sizes: Sizes, checks: &mut Checks) {
-    let ready = connections::prepare(sizes.held);
-    if let Err(missing) = ready {
-        return checks.that(false, || missing);
-    }
-    let done = kumi::run_on(backend, connections::run(backend, sizes, checks));
-    checks.that(done.is_ok(), || format!("connections: {done:?}"));
-}
-
 fn serve(cli: &Cli) -> ExitCode {
-    if let Err(missing) = connections::prepare(cli.connections) {
-        eprintln!("error: {missing}");
-        return ExitCode::FAILURE;
+    match connections::serve(cli.backend, cli.connections) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
     }
-    let served = kumi::run_on(cli.backend, connections::serve());
-    if let Err(error) = served {
-        eprintln!("error: {error}");
-        return ExitCode::FAILURE;
-    }
-    ExitCode::SUCCESS
 }
