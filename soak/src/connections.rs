@@ -2,7 +2,7 @@
 //!
 //! The server is the same program in a second process, on the same backend, so that each has its own limit
 //! of descriptors. It listens twice: what comes to the first address is echoed; who connects to the second
-//! one is told what the server holds ([`Status`]).
+//! one is told what the server holds.
 //!
 //! What must stay true: every byte comes back; when the client has closed its connections, both processes
 //! have the descriptors and the memory that they had before.

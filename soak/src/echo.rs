@@ -1,7 +1,7 @@
 //! A client and a server in one process, with a timer, a blocking closure and a signal.
 //!
 //! For a while the client connects, sends a line and waits for the same line. Whatever goes wrong is
-//! counted ([`Facts`](crate::facts::Facts)), and the program goes on, as careless as a program can be. At the
+//! counted ([`Facts`]), and the program goes on, as careless as a program can be. At the
 //! end it waits until a conversation succeeds, and closes everything.
 //!
 //! What it says:

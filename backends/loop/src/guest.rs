@@ -21,10 +21,37 @@
 //! [`Guest`]: it has a thread that does the waiting, and calls one function of the host's when a turn
 //! is due. That is how Trio's guest mode works.
 //!
+//! # Which of the two
+//!
+//! | the host waits for | use |
+//! |---|---|
+//! | descriptors and a time (`poll`, `epoll`, GLib, Qt with a socket notifier) | [`Loop::run_once`], [`TurnEnd::next`] and the descriptor; no thread, no callback |
+//! | events of its own queue only (a window, a channel, a condition variable) | [`Guest`] |
+//! | nothing: it does something sixty times a second anyway (a game) | [`Loop::run_once`] with a timeout of zero once a frame, until it says that nothing is ready; what comes meanwhile waits for the next frame |
+//!
+//! [`Loop::set_wake_callback`] alone is enough for a host without sockets: it is called for what tasks and
+//! other threads leave, and never for what only the kernel knows.
+//!
+//! # A window
+//!
+//! `examples/src/bin/window.rs` of the repository (`cargo run -p kumi-examples --bin window`) is such a host,
+//! with a queue of clicks and redraws. What it shows holds for any GUI library:
+//!
+//! - The callback puts an event into the host's queue (`PostMessage`, `EventLoopProxy::send_event`,
+//!   `g_idle_add`, `postEvent`) and does nothing else; the host's handler of that event calls
+//!   [`turn`](Guest::turn). One call is answered by one turn.
+//! - Tasks do not touch the screen: they put events into the same queue. Local tasks
+//!   ([`SpawnLocal`](kumi_core::runtime::SpawnLocal)) run on the host's thread, inside of `turn`, and may.
+//! - A handler hands work over without waiting: by a spawn, or by the `try_send` of a channel that a task
+//!   receives from. Blocking operations panic inside of a turn, and freeze the window outside of one.
+//! - All tasks are in one scope. Closing the window cancels it, and does *not* end the host's loop:
+//!   the tasks clean up, which takes turns and may be drawn. The host ends when the last task tells it to.
+//!
 //! # What ends what
 //!
 //! The host drops the [`Guest`], which ends its thread and leaves the loop as it is. The loop may be
-//! driven with `block_on` before and afterwards, for instance to let clean-ups end.
+//! driven with `block_on` before and afterwards, for instance to let clean-ups end if the host has to go
+//! first. Tasks that are left when the loop itself is dropped are dropped with it.
 
 use std::fmt;
 use std::io;
