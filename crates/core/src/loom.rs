@@ -104,10 +104,56 @@ pub(crate) fn count_off(count: &AtomicUsize, in_two_steps: bool) -> bool {
     count.fetch_sub(1, Ordering::AcqRel) == 1
 }
 
-/// Loads a word that the caller is about to change by a compare-exchange.
+/// Changes `word` to what `next` makes of it, unless that is nothing. Gives what was there: `Ok` if it has
+/// changed.
+///
+/// `fetch_update` of the standard library, which tries until no other thread has come in between. It may
+/// call `next` more than once, so what that does besides must not matter until the word has changed.
+/// Then a try that fails leaves nothing behind, and the one that succeeds is the same as a first one that
+/// came later. So in a model it is one step: no thread comes in between.
+#[inline(always)]
+pub(crate) fn change(
+    word: &AtomicUsize,
+    order: Ordering,
+    load: Ordering,
+    next: impl FnMut(usize) -> Option<usize>,
+) -> Result<usize, usize> {
+    #[cfg(not(loom))]
+    return word.fetch_update(order, load, next);
+    #[cfg(loom)]
+    one_step(
+        || load_to_change(word, load),
+        next,
+        |old, new| word.compare_exchange(old, new, order, load),
+    )
+}
+
+/// The same for a pointer.
+#[inline(always)]
+pub(crate) fn change_ptr<T>(
+    pointer: &AtomicPtr<T>,
+    order: Ordering,
+    next: impl FnMut(*mut T) -> Option<*mut T>,
+) -> Result<*mut T, *mut T> {
+    let load = Ordering::Relaxed;
+    #[cfg(not(loom))]
+    return pointer.fetch_update(order, load, next);
+    #[cfg(loom)]
+    one_step(
+        || {
+            let null = std::ptr::null_mut();
+            let found = pointer.compare_exchange(null, null, load, load);
+            found.unwrap_or_else(|pointer| pointer)
+        },
+        next,
+        |old, new| pointer.compare_exchange(old, new, order, load),
+    )
+}
+
+/// Loads a word that the caller is about to change.
 ///
 /// loom remembers one access to each atomic, the last. After a plain load that would be the caller's
-/// own, so loom would not see that the exchange after it races with a load of another thread before
+/// own, so loom would not see that the change after it races with a load of another thread before
 /// it, and would not explore their other order. So a model has an access here that counts as a change.
 #[inline(always)]
 pub(crate) fn load_to_change(word: &AtomicUsize, order: Ordering) -> usize {
@@ -117,17 +163,26 @@ pub(crate) fn load_to_change(word: &AtomicUsize, order: Ordering) -> usize {
     word.load(order)
 }
 
-/// The same for a pointer.
-#[inline(always)]
-pub(crate) fn load_ptr_to_change<T>(pointer: &AtomicPtr<T>) -> *mut T {
-    #[cfg(loom)]
-    return {
-        let null = std::ptr::null_mut();
-        let found = pointer.compare_exchange(null, null, Ordering::Relaxed, Ordering::Relaxed);
-        found.unwrap_or_else(|pointer| pointer)
+/// A load and an exchange without another thread in between; as in [`load_to_change`], `load` has to be
+/// an access that counts as a change.
+#[cfg(loom)]
+fn one_step<T: Copy>(
+    load: impl FnOnce() -> T,
+    mut next: impl FnMut(T) -> Option<T>,
+    exchange: impl FnOnce(T, T) -> Result<T, T>,
+) -> Result<T, T> {
+    let old = load();
+    loom::stop_exploring();
+    let changed = match next(old) {
+        Some(new) => {
+            let old = exchange(old, new);
+            assert!(old.is_ok(), "another thread came in between");
+            old
+        }
+        None => Err(old),
     };
-    #[cfg(not(loom))]
-    pointer.load(Ordering::Relaxed)
+    loom::explore();
+    changed
 }
 
 use std::fmt;

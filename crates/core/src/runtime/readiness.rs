@@ -26,7 +26,7 @@ use std::task::{Context, Poll, Waker};
 use slab::Slab;
 
 use super::{Direction, Done};
-use crate::loom::{AtomicUsize, Mutex, Ordering, assert_unlocked, fault, load_to_change};
+use crate::loom::{AtomicUsize, Mutex, Ordering, assert_unlocked, change, fault};
 use crate::util::{drop_foreign, wake_all};
 
 /// Something to read, or the end of the stream.
@@ -184,19 +184,10 @@ impl Readiness {
     }
 
     fn add(&self, bits: usize) {
-        let mut word = load_to_change(&self.word, Ordering::Relaxed);
-        loop {
-            let more = (word | bits).wrapping_add(EVENT);
-            // Release: who reads the bit sees what the reactor did before. The count is what `clear`
-            // compares.
-            match self
-                .word
-                .compare_exchange_weak(word, more, Ordering::AcqRel, Ordering::Relaxed)
-            {
-                Ok(_) => return,
-                Err(now) => word = now,
-            }
-        }
+        // Release: who reads the bit sees what the reactor did before. The count is what `clear`
+        // compares.
+        let add = |word: usize| Some((word | bits).wrapping_add(EVENT));
+        let _ = change(&self.word, Ordering::AcqRel, Ordering::Relaxed, add);
     }
 
     fn wake(&self, bits: usize) {

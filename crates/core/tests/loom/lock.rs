@@ -5,10 +5,12 @@ use std::sync::Arc;
 use kumi_core::util::Spin;
 use loom::thread;
 
+use crate::support::check;
+
 /// Two threads change a value under it: each sees what the other did, and none loses anything.
 #[test]
 fn one_at_a_time() {
-    loom::model(|| {
+    check(|| {
         let lock = Arc::new(Spin::new(0));
         let other = Arc::clone(&lock);
         let thread = thread::spawn(move || other.with(|value| *value += 1));

@@ -39,7 +39,8 @@ pub(crate) fn check(model: impl Fn() + Send + Sync + 'static) {
     explore(None, model);
 }
 
-/// Explores a model of two threads with many steps: every interleaving with at most three preemptions.
+/// Explores a model with many steps, or a small one of three threads: every interleaving with at most three
+/// preemptions.
 pub(crate) fn check_long(model: impl Fn() + Send + Sync + 'static) {
     explore(Some(3), model);
 }
@@ -74,12 +75,17 @@ fn explore(preemptions: Option<usize>, model: impl Fn() + Send + Sync + 'static)
     });
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = builder.preemption_bound.or(preemptions);
+    let executions = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&executions);
     builder.check(move || {
+        counted.fetch_add(1, Ordering::Relaxed);
         LOST.store(0, Ordering::Relaxed);
         NOT_TAKEN.store(0, Ordering::Relaxed);
         model();
     });
     report::reset_hook();
+    // For `cargo x loom`.
+    println!("executions: {}", executions.load(Ordering::Relaxed));
 }
 
 /// How many tasks were reported lost in this execution.

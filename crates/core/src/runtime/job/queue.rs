@@ -20,7 +20,7 @@ use std::ptr::{self, NonNull};
 
 use super::Job;
 use super::header::{self, Header};
-use crate::loom::{AtomicPtr, Ordering, load_ptr_to_change, order_unless};
+use crate::loom::{AtomicPtr, Ordering, change_ptr, order_unless};
 
 /// Reads the link of a job whose right the caller has.
 fn next(header: &NonNull<Header>) -> Option<NonNull<Header>> {
@@ -194,24 +194,19 @@ impl SharedJobQueue {
     /// The queue is closed; the job comes back.
     pub fn push(&self, job: Job) -> Result<bool, Job> {
         let header = job.into_raw();
-        let mut head = load_ptr_to_change(&self.head);
-        loop {
-            if head == Self::closed() {
-                return Err(Job::new(header));
-            }
-            set_next(&header, NonNull::new(head));
-            // Release: pairs with the Acquire in `take_all`. Sequentially consistent, because a
-            // consumer that sleeps orders "I sleep" before its last look at this pointer, and the
-            // pusher orders this push before its look at "does it sleep".
-            let order = order_unless("push_relaxed", Ordering::SeqCst);
-            let raw = header.as_ptr();
-            match self
-                .head
-                .compare_exchange_weak(head, raw, order, Ordering::Relaxed)
-            {
-                Ok(_) => return Ok(head.is_null()),
-                Err(now) => head = now,
-            }
+        // Release: pairs with the Acquire in `take_all`. Sequentially consistent, because a
+        // consumer that sleeps orders "I sleep" before its last look at this pointer, and the
+        // pusher orders this push before its look at "does it sleep".
+        let order = order_unless("push_relaxed", Ordering::SeqCst);
+        let pushed = change_ptr(&self.head, order, |head| {
+            (head != Self::closed()).then(|| {
+                set_next(&header, NonNull::new(head));
+                header.as_ptr()
+            })
+        });
+        match pushed {
+            Ok(head) => Ok(head.is_null()),
+            Err(_) => Err(Job::new(header)),
         }
     }
 
@@ -220,20 +215,11 @@ impl SharedJobQueue {
         if self.is_empty() {
             return JobQueue::new();
         }
-        let mut head = load_ptr_to_change(&self.head);
-        loop {
-            if head == Self::closed() {
-                return JobQueue::new();
-            }
-            let order = order_unless("take_relaxed", Ordering::AcqRel);
-            match self
-                .head
-                .compare_exchange_weak(head, ptr::null_mut(), order, Ordering::Relaxed)
-            {
-                Ok(_) => return Self::reverse(head),
-                Err(now) => head = now,
-            }
-        }
+        let order = order_unless("take_relaxed", Ordering::AcqRel);
+        let taken = change_ptr(&self.head, order, |head| {
+            (head != Self::closed()).then(ptr::null_mut)
+        });
+        taken.map_or_else(|_| JobQueue::new(), Self::reverse)
     }
 
     /// Whether nothing is queued.

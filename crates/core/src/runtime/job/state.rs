@@ -58,7 +58,7 @@ mod told;
 use std::fmt;
 
 use crate::debug::TaskState;
-use crate::loom::{AtomicUsize, Ordering, fault, load_to_change, order_unless};
+use crate::loom::{AtomicUsize, Ordering, change, fault, load_to_change, order_unless};
 pub(crate) use told::{Asked, Completed, HostWoken, New, Notify, Stopped, WakeHost};
 
 /// A job exists, or the runner has to make one again after its poll.
@@ -127,27 +127,21 @@ impl State {
     /// The run ended with a pending future.
     #[inline]
     pub(crate) fn stop(&self) -> Stopped {
-        let mut old = load_to_change(&self.0, Ordering::Relaxed);
-        loop {
+        let woken = |old| old & NOTIFIED != 0;
+        let last = |old| old < 2 * REF && !fault("stop_forgets_the_last");
+        let old = self.change(|old| {
             debug_assert_eq!(old & (RUNNING | COMPLETE), RUNNING, "{old:#b}");
-            let woken = old & NOTIFIED != 0;
-            let last = old < 2 * REF && !fault("stop_forgets_the_last");
-            let new = match (woken, last) {
+            match (woken(old), last(old)) {
                 (true, _) => old & !RUNNING,
                 // The job goes on to exist, so that what its destructors do schedules nothing.
                 (false, true) => (old & !RUNNING) | NOTIFIED,
                 (false, false) => (old & !RUNNING) - REF,
-            };
-            let order = Ordering::AcqRel;
-            match self
-                .0
-                .compare_exchange_weak(old, new, order, Ordering::Relaxed)
-            {
-                Ok(_) if woken => return Stopped::Again,
-                Ok(_) if last => return Stopped::Forgotten,
-                Ok(_) => return Stopped::Idle,
-                Err(now) => old = now,
             }
+        });
+        match (woken(old), last(old)) {
+            (true, _) => Stopped::Again,
+            (false, true) => Stopped::Forgotten,
+            (false, false) => Stopped::Idle,
         }
     }
 
@@ -155,19 +149,11 @@ impl State {
     /// if the task was woken while it ran, and the job has to be scheduled again.
     #[inline]
     pub(crate) fn park(&self) -> bool {
-        let mut old = load_to_change(&self.0, Ordering::Relaxed);
-        loop {
+        let old = self.change(|old| {
             debug_assert_eq!(old & (RUNNING | COMPLETE), RUNNING, "{old:#b}");
-            match self.0.compare_exchange_weak(
-                old,
-                old & !RUNNING,
-                Ordering::AcqRel,
-                Ordering::Relaxed,
-            ) {
-                Ok(_) => return old & NOTIFIED == 0 || fault("park_forgets_a_wake"),
-                Err(now) => old = now,
-            }
-        }
+            old & !RUNNING
+        });
+        old & NOTIFIED == 0 || fault("park_forgets_a_wake")
     }
 
     /// The output is stored, and the job's reference is given back in the same step; false, and
@@ -176,91 +162,67 @@ impl State {
     /// After it was true, the caller may not touch the task any more.
     #[inline]
     pub(crate) fn finish(&self) -> bool {
-        let mut old = load_to_change(&self.0, Ordering::Relaxed);
-        while old & (HANDLE | JOIN_WAKER | HOSTED | LISTED) == HANDLE {
-            debug_assert!(old & COMPLETE == 0 && old >= 2 * REF, "{old:#b}");
-            let (new, order) = (
-                (old | COMPLETE) - REF,
-                order_unless("finish_relaxed", Ordering::AcqRel),
-            );
-            match self
-                .0
-                .compare_exchange_weak(old, new, order, Ordering::Relaxed)
-            {
-                Ok(_) => return true,
-                Err(now) => old = now,
+        let order = order_unless("finish_relaxed", Ordering::AcqRel);
+        let finished = change(&self.0, order, Ordering::Relaxed, |old| {
+            if old & (HANDLE | JOIN_WAKER | HOSTED | LISTED) != HANDLE {
+                return None;
             }
-        }
-        false
+            debug_assert!(old & COMPLETE == 0 && old >= 2 * REF, "{old:#b}");
+            Some((old | COMPLETE) - REF)
+        });
+        finished.is_ok()
     }
 
     /// The output is stored.
     #[inline]
     pub(crate) fn complete(&self) -> Completed {
-        let mut old = load_to_change(&self.0, Ordering::Relaxed);
-        loop {
-            debug_assert_eq!(old & COMPLETE, 0, "{old:#b}");
-            let mut new = old | COMPLETE;
+        let order = order_unless("complete_relaxed", Ordering::AcqRel);
+        let host_waker = |old| {
             let busy = old & HOST_BUSY != 0 && !fault("complete_takes_a_busy_waker");
-            let host_waker = old & HOST_WAKER != 0 && !busy;
-            if host_waker {
-                new &= !HOST_WAKER;
-            }
-            let order = order_unless("complete_relaxed", Ordering::AcqRel);
-            match self
-                .0
-                .compare_exchange_weak(old, new, order, Ordering::Relaxed)
-            {
-                Ok(_) => {
-                    return Completed {
-                        handle: old & HANDLE != 0,
-                        join_waker: old & JOIN_WAKER != 0,
-                        host_waker,
-                    };
-                }
-                Err(now) => old = now,
-            }
+            old & HOST_WAKER != 0 && !busy
+        };
+        let changed = change(&self.0, order, Ordering::Relaxed, |old| {
+            debug_assert_eq!(old & COMPLETE, 0, "{old:#b}");
+            let new = old | COMPLETE;
+            Some(if host_waker(old) {
+                new & !HOST_WAKER
+            } else {
+                new
+            })
+        });
+        let old = changed.unwrap_or_else(|old| old);
+        Completed {
+            handle: old & HANDLE != 0,
+            join_waker: old & JOIN_WAKER != 0,
+            host_waker: host_waker(old),
         }
     }
 
     /// Wakes; the caller's reference stays.
     #[inline]
     pub(crate) fn notify(&self) -> Notify {
-        let mut old = load_to_change(&self.0, Ordering::Relaxed);
-        loop {
-            if old & COMPLETE != 0 {
-                return Notify::Nothing;
+        let idle = |old| old & (NOTIFIED | RUNNING) == 0 || fault("every_wake_schedules");
+        let changed = self.change_if(|old| {
+            if old & COMPLETE != 0
+                || fault("wake_lost_while_running") && old & RUNNING != 0
+                || fault("notify_writes_nothing") && old & (NOTIFIED | HOSTED) == NOTIFIED
+                || fault("host_notify_writes_nothing") && old & HOSTED != 0
+            {
+                return None;
             }
-            if fault("wake_lost_while_running") && old & RUNNING != 0 {
-                return Notify::Nothing;
-            }
-            if fault("notify_writes_nothing") && old & (NOTIFIED | HOSTED) == NOTIFIED {
-                return Notify::Nothing;
-            }
-            if fault("host_notify_writes_nothing") && old & HOSTED != 0 {
-                return Notify::Host;
-            }
-            let idle = old & (NOTIFIED | RUNNING) == 0 || fault("every_wake_schedules");
             // Also when a job exists already, the word is written: that publishes what the waker
             // did before to the run that is about to start.
-            let new = if idle {
-                (old | NOTIFIED) + REF
-            } else {
-                old | NOTIFIED
-            };
-            let order = Ordering::AcqRel;
-            match self
-                .0
-                .compare_exchange_weak(old, new, order, Ordering::Relaxed)
-            {
-                Ok(_) if idle => {
-                    check_refs(new);
-                    return Notify::Schedule;
-                }
-                Ok(_) if old & HOSTED != 0 => return Notify::Host,
-                Ok(_) => return Notify::Nothing,
-                Err(now) => old = now,
+            let new = old | NOTIFIED;
+            Some(if idle(old) { new + REF } else { new })
+        });
+        match changed {
+            Ok(old) if idle(old) => {
+                check_refs(old + REF);
+                Notify::Schedule
             }
+            Ok(old) if old & HOSTED != 0 => Notify::Host,
+            Err(old) if old & HOSTED != 0 && fault("host_notify_writes_nothing") => Notify::Host,
+            _ => Notify::Nothing,
         }
     }
 
@@ -278,69 +240,46 @@ impl State {
 
     /// The poller wants to write the slot of the host's waker; false if somebody is using it.
     pub(crate) fn unset_host_waker(&self) -> bool {
-        let mut old = load_to_change(&self.0, Ordering::Relaxed);
-        while old & HOST_BUSY == 0 {
-            let (new, order) = (old & !HOST_WAKER, Ordering::AcqRel);
-            match self
-                .0
-                .compare_exchange_weak(old, new, order, Ordering::Relaxed)
-            {
-                Ok(_) => return true,
-                Err(now) => old = now,
-            }
-        }
-        false
+        let free = |old| old & HOST_BUSY == 0;
+        let changed = self.change_if(|old| free(old).then_some(old & !HOST_WAKER));
+        changed.is_ok()
     }
 
     /// Somebody wants to wake the host, and has notified.
     pub(crate) fn wake_host(&self) -> WakeHost {
-        let mut old = load_to_change(&self.0, Ordering::Acquire);
-        while old & HOST_WAKER != 0 && old & COMPLETE == 0 {
-            let busy = old & HOST_BUSY != 0;
-            if busy && fault("busy_host_is_not_woken_again") {
-                return WakeHost::Nothing;
+        let busy = |old| old & HOST_BUSY != 0;
+        let changed = change(&self.0, Ordering::AcqRel, Ordering::Acquire, |old| {
+            let wanted = old & HOST_WAKER != 0 && old & COMPLETE == 0;
+            match busy(old) {
+                _ if !wanted => None,
+                true if fault("busy_host_is_not_woken_again") => None,
+                true => Some(old | HOST_AGAIN),
+                false => Some(old | HOST_BUSY),
             }
-            let new = if busy {
-                old | HOST_AGAIN
-            } else {
-                old | HOST_BUSY
-            };
-            let order = Ordering::AcqRel;
-            match self
-                .0
-                .compare_exchange_weak(old, new, order, Ordering::Acquire)
-            {
-                Ok(_) if busy => return WakeHost::Nothing,
-                Ok(_) => return WakeHost::Wake,
-                Err(now) => old = now,
-            }
+        });
+        match changed {
+            Ok(old) if !busy(old) => WakeHost::Wake,
+            _ => WakeHost::Nothing,
         }
-        WakeHost::Nothing
     }
 
     /// The host was woken.
     pub(crate) fn host_woken(&self) -> HostWoken {
-        let mut old = load_to_change(&self.0, Ordering::Relaxed);
-        loop {
+        let again = |old| old & HOST_AGAIN != 0;
+        let complete = |old| old & COMPLETE != 0;
+        let old = self.change(|old| {
             debug_assert_ne!(old & HOST_BUSY, 0, "{old:#b}");
-            let again = old & HOST_AGAIN != 0;
-            let complete = old & COMPLETE != 0;
-            let new = match (complete, again) {
+            match (complete(old), again(old)) {
                 (true, _) => old & !(HOST_BUSY | HOST_AGAIN | HOST_WAKER),
                 (false, true) => old & !HOST_AGAIN,
                 (false, false) => old & !(HOST_BUSY | HOST_AGAIN),
-            };
-            let order = Ordering::AcqRel;
-            match self
-                .0
-                .compare_exchange_weak(old, new, order, Ordering::Relaxed)
-            {
-                Ok(_) if fault("busy_waker_is_leaked") && complete => return HostWoken::Done,
-                Ok(_) if complete => return HostWoken::Last,
-                Ok(_) if again => return HostWoken::Again,
-                Ok(_) => return HostWoken::Done,
-                Err(now) => old = now,
             }
+        });
+        match (complete(old), again(old)) {
+            (true, _) if fault("busy_waker_is_leaked") => HostWoken::Done,
+            (true, _) => HostWoken::Last,
+            (false, true) => HostWoken::Again,
+            (false, false) => HostWoken::Done,
         }
     }
 
@@ -429,21 +368,24 @@ impl State {
     }
 
     #[inline]
-    fn change_unless_complete(&self, change: impl Fn(usize) -> usize) -> bool {
-        let mut old = load_to_change(&self.0, Ordering::Acquire);
-        loop {
-            if old & COMPLETE != 0 {
-                return false;
-            }
-            let order = Ordering::AcqRel;
-            match self
-                .0
-                .compare_exchange_weak(old, change(old), order, Ordering::Acquire)
-            {
-                Ok(_) => return true,
-                Err(now) => old = now,
-            }
-        }
+    fn change_unless_complete(&self, next: impl Fn(usize) -> usize) -> bool {
+        let changed = change(&self.0, Ordering::AcqRel, Ordering::Acquire, |old| {
+            (old & COMPLETE == 0).then(|| next(old))
+        });
+        changed.is_ok()
+    }
+
+    /// Makes of the word what `next` says, and gives what it was.
+    #[inline(always)]
+    fn change(&self, next: impl Fn(usize) -> usize) -> usize {
+        let changed = self.change_if(|old| Some(next(old)));
+        changed.unwrap_or_else(|old| old)
+    }
+
+    /// The same, unless `next` wants to leave it: then that is an error.
+    #[inline(always)]
+    fn change_if(&self, next: impl Fn(usize) -> Option<usize>) -> Result<usize, usize> {
+        change(&self.0, Ordering::AcqRel, Ordering::Relaxed, next)
     }
 
     /// Counts one more reference.
