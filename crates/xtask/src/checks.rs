@@ -133,9 +133,9 @@ pub(crate) fn benches(
         .args(["--release", "--package", BENCHES, "--bins"])
         .args(features)
         .executables(step)?;
-    let found = built.into_iter().find(|(program, _)| program == name);
+    let found = built.into_iter().find(|program| program.target == name);
     let missing = || Failure::new(format!("step `{step}` failed: no program `{name}`"));
-    found.map(|(_, path)| path).ok_or_else(missing)
+    found.map(|program| program.path).ok_or_else(missing)
 }
 
 fn run_benches(ws: &Workspace, features: &[&str], args: &[String], step: &str) -> Result {

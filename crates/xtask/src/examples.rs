@@ -11,7 +11,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::process::{Cmd, Failure, Result, read};
+use crate::process::{Cmd, Executable, Failure, Result, read};
 use crate::workspace::Workspace;
 use expected::Expected;
 
@@ -31,9 +31,14 @@ pub(crate) fn run(ws: &Workspace) -> Result {
         .args(["--all-features"])
         .executables("examples (build)")?;
     let folder = ws.root.join(&package.dir).join("expected");
-    let names = programs.iter().map(|(name, _)| name.clone());
+    let names = programs.iter().map(|program| program.target.clone());
     let mut problems = unmatched(&names.collect(), &stems(&folder)?);
-    for (name, program) in &programs {
+    for Executable {
+        target: name,
+        path: program,
+        ..
+    } in &programs
+    {
         let path = folder.join(format!("{name}.txt"));
         if !path.exists() {
             continue;

@@ -41,6 +41,15 @@ pub(crate) struct Cmd {
     inner: Command,
 }
 
+/// A program that cargo has built.
+#[derive(Debug)]
+pub(crate) struct Executable {
+    pub(crate) target: String,
+    /// The folder of its package.
+    pub(crate) package_dir: PathBuf,
+    pub(crate) path: PathBuf,
+}
+
 /// What a command with a time limit left behind.
 #[derive(Debug)]
 pub(crate) struct Finished {
@@ -110,8 +119,8 @@ impl Cmd {
             .map_err(|_| Failure::new(format!("step `{step}` failed: output is not UTF-8")))
     }
 
-    /// Builds with cargo's JSON messages and returns the executables, as (target name, path).
-    pub(crate) fn executables(self, step: &str) -> Result<Vec<(String, PathBuf)>> {
+    /// Builds with cargo's JSON messages and returns the executables.
+    pub(crate) fn executables(self, step: &str) -> Result<Vec<Executable>> {
         let messages = self
             .args(["--message-format=json-render-diagnostics"])
             .stdout(step)?;
@@ -120,9 +129,15 @@ impl Cmd {
             let Ok(message) = serde_json::from_str::<Value>(line) else {
                 continue;
             };
-            let name = message["target"]["name"].as_str();
-            if let (Some(name), Some(path)) = (name, message["executable"].as_str()) {
-                found.push((name.to_owned(), PathBuf::from(path)));
+            let target = message["target"]["name"].as_str();
+            let manifest = message["manifest_path"].as_str();
+            let path = message["executable"].as_str();
+            if let (Some(target), Some(manifest), Some(path)) = (target, manifest, path) {
+                found.push(Executable {
+                    target: target.to_owned(),
+                    package_dir: PathBuf::from(manifest.trim_end_matches("Cargo.toml")),
+                    path: PathBuf::from(path),
+                });
             }
         }
         Ok(found)

@@ -86,9 +86,9 @@ pub(crate) fn program(ws: &Workspace, name: &str) -> Result<PathBuf> {
         .args(["--release", "--bins", "--all-features"])
         .args(["--package", crate::examples::PACKAGE, "--package", PACKAGE])
         .executables("build the soak")?;
-    let found = built.into_iter().find(|(program, _)| program == name);
+    let found = built.into_iter().find(|program| program.target == name);
     found
-        .map(|(_, path)| path)
+        .map(|program| program.path)
         .ok_or_else(|| Failure::new(format!("there is no program `{name}`")))
 }
 

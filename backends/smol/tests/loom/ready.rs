@@ -45,7 +45,14 @@ impl Queue {
 fn check(preemptions: Option<usize>, model: impl Fn() + Send + Sync + 'static) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = builder.preemption_bound.or(preemptions);
-    builder.check(model);
+    let executions = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let counted = Arc::clone(&executions);
+    builder.check(move || {
+        counted.fetch_add(1, Ordering::Relaxed);
+        model();
+    });
+    // For `cargo x loom`.
+    println!("executions: {}", executions.load(Ordering::Relaxed));
 }
 
 /// A job that is pushed while a drainer goes idle is run.

@@ -10,10 +10,10 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{in_parallel, one};
+use super::{Model, in_parallel, one};
 use crate::process::{Failure, Result, read};
 use crate::workspace::{Package, Workspace};
 
@@ -30,23 +30,43 @@ struct Tooth {
     model: String,
 }
 
-/// Checks all teeth of a package.
-pub(crate) fn check(
+/// A tooth, and the program that has its model.
+pub(super) struct Placed {
+    tooth: Tooth,
+    program: PathBuf,
+}
+
+/// Reads the teeth of a package, and sees that list, models and sources agree.
+pub(super) fn read_of(
     ws: &Workspace,
     package: &Package,
     program: &Path,
-    models: &[String],
-) -> Result {
-    let step = format!("teeth ({})", package.name);
-    let fail = |text: String| Failure::new(format!("step `{step}` failed: {text}"));
+    models: &[Model<'_>],
+) -> Result<Vec<Placed>> {
+    let fail = |text: String| {
+        let name = &package.name;
+        Failure::new(format!("step `teeth ({name})` failed: {text}"))
+    };
     let dir = ws.root.join(&package.dir);
     let teeth = parse(&read(&dir.join("tests/loom/teeth.txt"))?).map_err(fail)?;
     let mut sources = Vec::new();
     read_sources(&dir.join("src"), &mut sources)?;
-    compare(&teeth, models, &seeded(&sources)).map_err(fail)?;
-    let toothless = in_parallel(&teeth, |Tooth { fault, model }| {
+    let models: Vec<_> = models.iter().map(|model| model.name.clone()).collect();
+    compare(&teeth, &models, &seeded(&sources)).map_err(fail)?;
+    let program = program.to_owned();
+    let placed = |tooth| Placed {
+        tooth,
+        program: program.clone(),
+    };
+    Ok(teeth.into_iter().map(placed).collect())
+}
+
+/// Checks all teeth.
+pub(super) fn check(ws: &Workspace, teeth: &[Placed]) -> Result {
+    let toothless = in_parallel(teeth, |Placed { tooth, program }| {
+        let Tooth { fault, model } = tooth;
         let cmd = one(ws, program, model).env(FAULT, fault);
-        let finished = cmd.within(LIMIT, &step)?;
+        let finished = cmd.within(LIMIT, "teeth")?;
         let ending = finished.ending();
         if finished.status.is_some() && !finished.succeeded() {
             println!("fault {fault}: noticed by {model} ({ending})");
@@ -57,7 +77,10 @@ pub(crate) fn check(
     })?;
     match toothless.is_empty() {
         true => Ok(()),
-        false => Err(fail(toothless.join("; "))),
+        false => {
+            let toothless = toothless.join("; ");
+            Err(Failure::new(format!("step `teeth` failed: {toothless}")))
+        }
     }
 }
 
