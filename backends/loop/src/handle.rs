@@ -16,6 +16,7 @@ use kumi_core::runtime::{
 
 use crate::here::{self, Resting};
 use crate::io::{INTERRUPT, LoopIo};
+use crate::loom::{Kernel, interrupt, now};
 use crate::shared::{Driver, Shared};
 use crate::timers::LoopSleep;
 use crate::turn::{self, TurnEnd};
@@ -175,8 +176,8 @@ impl Builder {
     ///
     /// If the system gives no descriptors for it.
     pub fn build(self) -> io::Result<Owned<Loop>> {
-        let poll = mio::Poll::new()?;
-        let interrupt = mio::Waker::new(poll.registry(), INTERRUPT)?;
+        let poll = Kernel::new()?;
+        let interrupt = interrupt(&poll, INTERRUPT)?;
         let events = mio::Events::with_capacity(EVENTS);
         let driver = Driver {
             poll,
@@ -184,7 +185,7 @@ impl Builder {
             rest: Resting::new(),
             due: Vec::new(),
         };
-        let now = Instant::now();
+        let now = now();
         let born = now.checked_sub(self.age).unwrap_or(now);
         let shared = Shared::new(
             driver,
@@ -229,7 +230,7 @@ impl Clock for Loop {
     type Sleep = LoopSleep;
 
     fn now(&self) -> Instant {
-        Instant::now()
+        now()
     }
 
     fn sleep_until(&self, at: Instant) -> LoopSleep {

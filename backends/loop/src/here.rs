@@ -18,6 +18,7 @@ use std::task::{Context, Poll, Waker};
 use kumi_core::runtime::{Job, JobQueue, Ran, Task};
 use slab::Slab;
 
+use crate::loom::thread_local;
 use crate::timers::Wheel;
 
 /// The state of the driven loop.

@@ -6,8 +6,7 @@
 
 use std::fmt;
 use std::os::fd::{AsRawFd, RawFd};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock, PoisonError};
 use std::task::{Wake, Waker};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
@@ -17,6 +16,7 @@ use kumi_core::runtime::{Job, SharedJobQueue, Tasks};
 
 use crate::here::{self, Resting};
 use crate::io::Registry;
+use crate::loom::{AtomicBool, Interrupt, Kernel, Mutex, MutexGuard, Ordering};
 use crate::sleep::{Sleep, Waits};
 use crate::timers::{Far, Wheel};
 
@@ -30,7 +30,7 @@ pub(crate) struct Signal {
     pub(crate) sleep: Sleep,
     /// The main future was woken.
     main: AtomicBool,
-    interrupt: mio::Waker,
+    interrupt: Interrupt,
     host: Mutex<Option<Host>>,
 }
 
@@ -130,7 +130,7 @@ pub(crate) struct Shared {
 /// What only the driving thread needs.
 #[derive(Debug)]
 pub(crate) struct Driver {
-    pub(crate) poll: mio::Poll,
+    pub(crate) poll: Kernel,
     pub(crate) events: mio::Events,
     pub(crate) rest: Resting,
     /// The wakers of timers that have fired, and are woken in a moment; empty between.
@@ -144,12 +144,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Shared {
     pub(crate) fn new(
         driver: Driver,
-        interrupt: mio::Waker,
+        interrupt: Interrupt,
         pool: BlockingPool,
         blocking_wait: Duration,
         born: Instant,
     ) -> std::io::Result<Self> {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
+        static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
         let signal = Arc::new(Signal {
             id,

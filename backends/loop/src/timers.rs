@@ -29,14 +29,14 @@ mod wheel;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use kumi_core::runtime::Sleep;
 
 use crate::here;
+use crate::loom::{AtomicU64, Mutex, MutexGuard, Ordering, fault, now};
 use crate::shared::Shared;
 pub(crate) use wheel::{Key, Wheel};
 
@@ -176,7 +176,7 @@ fn look(wheel: &mut Wheel, key: Key, waker: &Waker) -> Look {
 fn replace(wheel: &mut Wheel, key: Key, waker: Waker) -> (Waker, bool) {
     match wheel.waker(key) {
         Some(armed) => (std::mem::replace(armed, waker), true),
-        None => (waker, false),
+        None => (waker, fault("a_timer_that_has_fired_is_armed")),
     }
 }
 
@@ -217,7 +217,7 @@ impl LoopSleep {
             (Some(key), _) => Timer::Here(key),
             (None, Some(waker)) => {
                 let (key, earlier) = self.shared.far.with(|far| far.wheel.arm(at, waker));
-                if earlier {
+                if earlier && !fault("an_earlier_timer_interrupts_nobody") {
                     self.shared.interrupt_from_elsewhere();
                 }
                 Timer::Far(key)
@@ -236,8 +236,11 @@ impl LoopSleep {
         match self.shared.with_resting(|wheel| op.apply(wheel)) {
             Some(removed) => drop(removed),
             None => {
+                if fault("no_note_is_left") {
+                    return;
+                }
                 let ((), earlier) = self.shared.far.with(|far| far.ops.push(op));
-                if earlier {
+                if earlier && !fault("a_note_interrupts_nobody") {
                     self.shared.interrupt_from_elsewhere();
                 }
             }
@@ -265,6 +268,7 @@ impl LoopSleep {
                 Some(removed) => drop(removed),
                 None => self.leave_op(Op::Remove(key)),
             },
+            Timer::Far(_) if fault("a_timer_outlives_its_sleep") => {}
             Timer::Far(key) => drop(self.shared.far.with(|far| far.wheel.remove(key))),
             Timer::Nowhere | Timer::Fired => {}
         }
@@ -311,7 +315,7 @@ impl Future for LoopSleep {
         // Nobody fires the timers of a loop that is gone.
         let asked = std::mem::take(&mut self.ask) || self.shared.is_closed();
         if asked {
-            if Instant::now() >= self.at {
+            if now() >= self.at {
                 self.disarm();
                 self.timer = Timer::Fired;
                 return Poll::Ready(());
@@ -329,7 +333,7 @@ impl Future for LoopSleep {
             // It may be where another thread cannot see whether it has fired.
             None if matches!(self.timer, Timer::Here(_)) => {
                 self.disarm();
-                if Instant::now() >= self.at {
+                if now() >= self.at {
                     self.timer = Timer::Fired;
                     return Poll::Ready(());
                 }
@@ -366,7 +370,7 @@ impl Sleep for LoopSleep {
                 let (armed, earlier) = self.shared.far.with(|far| far.wheel.reset(key, due));
                 if !armed {
                     self.timer = Timer::Nowhere;
-                } else if earlier {
+                } else if earlier && !fault("a_timer_that_moves_interrupts_nobody") {
                     self.shared.interrupt_from_elsewhere();
                 }
             }

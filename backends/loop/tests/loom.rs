@@ -10,3 +10,5 @@
 mod sleep;
 #[path = "loom/support.rs"]
 mod support;
+#[path = "loom/timers.rs"]
+mod timers;

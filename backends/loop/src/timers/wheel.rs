@@ -31,6 +31,8 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::task::Waker;
 
+use crate::loom::fault;
+
 /// A tick is this power of two of nanoseconds: 1.05 ms.
 pub(crate) const TICK: u32 = 20;
 
@@ -190,7 +192,8 @@ impl Wheel {
     #[inline]
     fn get(&self, key: Key) -> Option<&Entry> {
         let entry = self.entries.get(key.index as usize)?;
-        (entry.number == key.number).then_some(entry)
+        let same = entry.number == key.number || fault("a_stale_key_reaches_another");
+        same.then_some(entry)
     }
 
     /// Whether the name of a timer in `due` or `soon` still holds.
