@@ -20,6 +20,13 @@
 //! task is dropped, its threads end. Local tasks run on the thread that spawned them, whenever it is
 //! inside `block_on`.
 //!
+//! # Without threads or descriptors
+//!
+//! `async-io` makes its reactor and its thread when they are first needed, and panics there if the system has
+//! none left. If there is no thread for a blocking closure, `blocking` asks again without a pause, on the
+//! thread that called, until there is one. (The own loop says so when it is made; for a thread it
+//! asks again, with pauses.)
+//!
 //! # Examples
 //!
 //! ```

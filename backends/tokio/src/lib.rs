@@ -17,6 +17,11 @@
 //! Local tasks run on the thread that spawned them, whenever it is inside `block_on`, and end with
 //! that thread or the runtime.
 //!
+//! # Without threads
+//!
+//! If the system gives no thread and tokio's pool for blocking closures has none, tokio's `spawn_blocking`
+//! panics, and so does Kumi's on this backend, in the task that called it. (The own loop asks again.)
+//!
 //! # Examples
 //!
 //! ```

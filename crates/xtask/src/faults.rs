@@ -138,7 +138,7 @@ fn system_calls<'a>(
     let mut runs = Vec::new();
     for case in table::CASES.iter().filter(|case| case.is_for(backend)) {
         let when = match quick {
-            true => case.quick(),
+            true => case.quick(backend),
             false => case.when.to_vec(),
         };
         for when in when {
@@ -201,6 +201,9 @@ fn tempdir(ws: &Workspace) -> Result<PathBuf> {
 impl std::fmt::Display for Case {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} {}", self.calls, self.fault)?;
+        if self.since == table::Since::Start {
+            write!(f, " from the start")?;
+        }
         if self.message != "line" {
             write!(f, " ({})", self.message)?;
         }
