@@ -1,10 +1,14 @@
 //! `limit` of `gather` and `try_gather`: the same outputs, fewer at a time.
 
 use std::cell::Cell;
-use std::future::{Future, ready};
+use std::future::{Future, poll_fn, ready};
+use std::iter;
+use std::pin::Pin;
+use std::task::Poll;
 
+use futures_core::Stream;
 use kumi_core::cleanup::uncancellable;
-use kumi_core::combine::{as_completed, gather, limited, try_gather, yield_now};
+use kumi_core::combine::{ReturnWhen, as_completed, gather, limited, try_gather, wait, yield_now};
 use kumi_core::runtime::Runtime;
 use kumi_core::task::SpawnExt;
 
@@ -194,4 +198,93 @@ pub async fn an_error_while_others_end<R: Runtime>(_: R) {
     ended.set(0);
     assert_eq!(try_gather(limited(3, children)).await, Err(2));
     assert_eq!((drawn.get(), ended.get()), (3, 3));
+}
+
+/// More members that spin than a poll has steps, and one after them that ends them.
+struct Spin {
+    told: Cell<bool>,
+    gave_up: Cell<usize>,
+    /// When those that spin give up, so that no test takes too long.
+    rounds: usize,
+}
+
+impl Spin {
+    const MEMBERS: usize = 300;
+
+    fn new(rounds: usize) -> Self {
+        Self {
+            told: Cell::new(false),
+            gave_up: Cell::new(0),
+            rounds,
+        }
+    }
+
+    async fn member(&self, number: usize) {
+        if number + 1 == Self::MEMBERS {
+            self.told.set(true);
+            return;
+        }
+        for _ in 0..self.rounds {
+            if self.told.get() {
+                return;
+            }
+            yield_now().await;
+        }
+        self.gave_up.set(self.gave_up.get() + 1);
+    }
+
+    fn members(&self) -> impl ExactSizeIterator<Item = impl Future<Output = ()>> {
+        (0..Self::MEMBERS).map(|number| self.member(number))
+    }
+
+    fn is_over(&self) -> bool {
+        self.told.get() || self.gave_up.get() > 0
+    }
+
+    fn ended(&self, name: &str) {
+        assert_eq!(self.gave_up.take(), 0, "{name}: the last one began late");
+        assert!(self.told.take(), "{name}: the last one has not begun");
+    }
+}
+
+/// Members that never rest do not keep later ones from beginning.
+pub async fn members_that_never_rest<R: Runtime>(_: R) {
+    let spin = Spin::new(200);
+    gather(spin.members()).await;
+    spin.ended("gather");
+    gather(spin.members()).limit(1_000).await;
+    spin.ended("gather with a limit");
+    let done = wait(spin.members(), ReturnWhen::AllCompleted).await.done;
+    assert_eq!(done.len(), Spin::MEMBERS);
+    spin.ended("wait");
+    let mut outputs = as_completed(spin.members());
+    while outputs.next().await.is_some() {}
+    spin.ended("as_completed");
+    as_completed(spin.members()).for_each(ready).await;
+    spin.ended("for_each");
+}
+
+/// Nor if somebody else uses up what the task may do in a poll; and those that spin go on as well.
+pub async fn members_that_never_rest_beside_another<R: Runtime>(_: R) {
+    let spin = Spin::new(2_000);
+    let mut endless = as_completed((0..).map(|_| ready(()))).limit(1);
+    let greedy = poll_fn(|cx| {
+        while Pin::new(&mut endless).poll_next(cx).is_ready() {}
+        match spin.is_over() {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        }
+    });
+    let polls = Cell::new(0);
+    let busy = async {
+        while !spin.is_over() {
+            polls.set(polls.get() + 1);
+            yield_now().await;
+        }
+    };
+    let busy: Pin<Box<dyn Future<Output = ()> + '_>> = Box::pin(busy);
+    let members = iter::once(busy).chain(spin.members().map(|member| Box::pin(member) as _));
+    gather((greedy, gather(members).limit(1_000))).await;
+    spin.ended("beside somebody greedy");
+    assert!(polls.get() > 1, "the first one was polled once only");
 }

@@ -207,6 +207,8 @@ macro_rules! combinator_suite {
                 many,
                 many_ready,
                 an_error_while_others_end,
+                members_that_never_rest,
+                members_that_never_rest_beside_another,
             }
             wait {
                 all_completed,

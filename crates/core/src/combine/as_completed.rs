@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use futures_core::{FusedStream, Stream};
 
 use super::each::{Fallible, ForEach, Plain, TryForEach};
-use super::set::{Finished, Pool, Turns};
+use super::set::{End, Finished, Pool, Then, Turns};
 use super::source::{Bound, IntoSource, Limit, Source, Unlimited};
 use crate::context;
 
@@ -222,20 +222,24 @@ impl<S: Source, B: Bound<S>> AsCompleted<S, B> {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        let mut turns = Turns::New;
-        loop {
-            let poll = self
-                .pool
-                .poll(cx, self.bound.get(), true, turns, "as_completed");
-            turns = Turns::Same;
-            if !context::is_cancelled() {
-                return poll;
+        let mut found = None;
+        let limit = self.bound.get();
+        let take = |number, output, _| {
+            // In a cancelled scope nothing is given out; the others go on with their clean-ups.
+            if context::is_cancelled() {
+                drop(output);
+                return Then::Draw;
             }
-            // Nothing new is taken from here on; the others go on with their clean-ups.
-            match poll {
-                Poll::Ready(Some(finished)) => drop(finished),
-                Poll::Ready(None) | Poll::Pending => return Poll::Pending,
-            }
+            found = Some((number, output));
+            Then::Stop
+        };
+        let end = self
+            .pool
+            .poll(cx, limit, Then::Draw, Turns::New, "as_completed", take);
+        match end {
+            End::Stopped => Poll::Ready(found),
+            End::Over if !context::is_cancelled() => Poll::Ready(None),
+            End::Over | End::Pending => Poll::Pending,
         }
     }
 }

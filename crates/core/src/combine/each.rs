@@ -18,7 +18,7 @@ use pin_project_lite::pin_project;
 
 use super::decide::Decide;
 use super::policy::{Body, over};
-use super::set::{Pool, Turns};
+use super::set::{Pool, Then, Turns};
 use super::source::{Bound, Source};
 use crate::context;
 
@@ -134,16 +134,22 @@ impl<S: Source, B: Bound<S>, E: LoopBody<Output<S>>> Body for Each<S, B, E> {
         loop {
             // Who has decided draws no more, and neither does a cancelled scope.
             let goes_on = stop.is_none() && !context::is_cancelled();
-            loop {
-                let room = limit.is_none_or(|limit| this.waiting.len() + this.pool.alive() < limit);
-                let poll = this.pool.poll(cx, limit, goes_on && room, turns, this.name);
-                turns = Turns::Same;
-                match poll {
-                    Poll::Ready(Some((_, output))) if goes_on => this.waiting.push_back(output),
-                    Poll::Ready(Some((_, output))) => drop(output),
-                    Poll::Ready(None) | Poll::Pending => break,
-                }
-            }
+            let waiting = &mut *this.waiting;
+            let then = |waiting: &VecDeque<_>, alive| match limit {
+                _ if !goes_on => Then::Rest,
+                Some(limit) if waiting.len() + alive >= limit => Then::Rest,
+                _ => Then::Draw,
+            };
+            let first = then(waiting, this.pool.alive());
+            this.pool
+                .poll(cx, limit, first, turns, this.name, |_, output, alive| {
+                    match goes_on {
+                        true => waiting.push_back(output),
+                        false => drop(output),
+                    }
+                    then(waiting, alive)
+                });
+            turns = Turns::Same;
             if !goes_on {
                 this.waiting.clear();
             }

@@ -21,7 +21,7 @@ use std::task::{Context, Poll};
 use super::container::Container;
 use super::gather::Gather;
 use super::policy::{Body, Phase, Policy};
-use super::set::{Heap, Pool, Shape, Turns};
+use super::set::{End, Heap, Pool, Shape, Then, Turns};
 use super::source::{Bound, IntoSource, Limit, Source};
 use super::try_gather::TryGather;
 
@@ -48,20 +48,25 @@ impl<S: Source, C: Shape, P: Policy<Output<S>>> Limited<S, C, P> {
             shape: PhantomData,
         }
     }
+}
 
-    /// Keeps the output of a future, or takes it as the decision.
-    fn judge(&mut self, number: usize, output: Output<S>, stop: &mut Option<P::Stop>) {
-        match P::judge(output) {
-            ControlFlow::Continue(kept) => {
-                if self.kept.len() <= number {
-                    self.kept.resize_with(number + 1, || None);
-                }
-                self.kept[number] = Some(kept);
+/// Keeps the output of a future; or drops what was kept, and returns the decision.
+fn judge<T, P: Policy<T>>(
+    kept: &mut Vec<Option<P::Kept>>,
+    number: usize,
+    output: T,
+) -> Option<P::Stop> {
+    match P::judge(output) {
+        ControlFlow::Continue(output) => {
+            if kept.len() <= number {
+                kept.resize_with(number + 1, || None);
             }
-            ControlFlow::Break(decision) => {
-                *stop = Some(decision);
-                self.kept.clear();
-            }
+            kept[number] = Some(output);
+            None
+        }
+        ControlFlow::Break(decision) => {
+            kept.clear();
+            Some(decision)
         }
     }
 }
@@ -81,28 +86,33 @@ impl<S: Source, C: Shape, P: Policy<Output<S>>> Body for Limited<S, C, P> {
         let this = self.get_mut();
         this.phase.begin(P::NAME);
         let limit = Bound::<S>::get(&this.limit);
-        let mut turns = Turns::New;
-        let result = loop {
-            let poll = this.pool.poll(cx, limit, stop.is_none(), turns, P::NAME);
-            turns = Turns::Same;
-            match poll {
-                Poll::Ready(Some((_, output))) if stop.is_some() => drop(output),
-                Poll::Ready(Some((number, output))) => {
-                    this.judge(number, output, stop);
-                    if stop.is_some() && this.pool.alive() > 0 {
-                        break Poll::Pending;
-                    }
-                }
-                Poll::Ready(None) => {
-                    let kept = mem::take(&mut this.kept).into_iter();
-                    let kept = kept.map(|kept| kept.expect("each has returned something"));
-                    break Poll::Ready(Some(C::of_vec(kept.collect())));
-                }
-                Poll::Pending if stop.is_some() && this.pool.alive() == 0 => {
-                    break Poll::Ready(None);
-                }
-                Poll::Pending => break Poll::Pending,
+        let then = match stop {
+            Some(_) => Then::Rest,
+            None => Then::Draw,
+        };
+        let kept = &mut this.kept;
+        let take = |number, output, alive| {
+            if stop.is_some() {
+                drop(output);
+                return Then::Rest;
             }
+            *stop = judge::<_, P>(kept, number, output);
+            match stop {
+                None => Then::Draw,
+                // The scope tells those that are left, and polls this again.
+                Some(_) if alive > 0 => Then::Stop,
+                Some(_) => Then::Rest,
+            }
+        };
+        let end = this.pool.poll(cx, limit, then, Turns::New, P::NAME, take);
+        let result = match end {
+            End::Over => {
+                let kept = mem::take(&mut this.kept).into_iter();
+                let kept = kept.map(|kept| kept.expect("each has returned something"));
+                Poll::Ready(Some(C::of_vec(kept.collect())))
+            }
+            End::Pending if stop.is_some() && this.pool.alive() == 0 => Poll::Ready(None),
+            End::Pending | End::Stopped => Poll::Pending,
         };
         this.phase = match result {
             Poll::Ready(_) => Phase::Over,

@@ -4,7 +4,8 @@
 //! |---|---|
 //! | `block` | the shared record: a slot per child, the queues of the woken, the parent's waker |
 //! | `waker` | wakers of children: pointers into the block; the first round, which does without |
-//! | `pool` | children from a source, in places that are used again |
+//! | `pool` | children from a source, whose outputs are given out one by one |
+//! | `supply` | the source, and the places of its children |
 //! | `children` | the futures, their outputs, and the poll |
 //! | `shape` | how a container's children and outputs lie in memory |
 //!
@@ -44,9 +45,10 @@ mod children;
 mod parent;
 mod pool;
 mod shape;
+mod supply;
 mod turn;
 mod waker;
 
 pub use children::Set;
-pub(super) use pool::{Finished, Pool, Turns};
+pub(super) use pool::{End, Finished, Pool, Then, Turns};
 pub use shape::{Boxed, Heap, Inline, Room, Shape};

@@ -18,6 +18,18 @@ pub trait Source {
 
     /// How many there still are, at least, and at most if that is known.
     fn size_hint(&self) -> (usize, Option<usize>);
+
+    /// Draws all that there are, each into a place of its own.
+    fn draw_all(mut self, cx: &mut Context<'_>) -> Vec<Option<Self::Child>>
+    where
+        Self: Sized,
+    {
+        let mut all = Vec::with_capacity(self.size_hint().0);
+        while let Poll::Ready(Some(child)) = self.poll_draw(cx) {
+            all.push(Some(child));
+        }
+        all
+    }
 }
 
 /// A source that ends and never makes anybody wait, so that all can be drawn at once.
@@ -53,6 +65,12 @@ impl<I: Iterator<Item: Future>> Source for FromIter<I> {
     #[inline]
     fn size_hint(&self) -> (usize, Option<usize>) {
         self.0.size_hint()
+    }
+
+    #[inline]
+    fn draw_all(self, _: &mut Context<'_>) -> Vec<Option<I::Item>> {
+        // In place, if it is that of a `Vec` and the option takes no more room.
+        self.0.map(Some).collect()
     }
 }
 

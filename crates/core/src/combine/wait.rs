@@ -9,7 +9,7 @@ use std::vec;
 
 use super::container::Iter;
 use super::policy::over;
-use super::set::{Pool, Turns};
+use super::set::{Pool, Then, Turns};
 use super::source::{FromIter, IntoSource};
 use super::tuple::Tuple;
 use crate::cancel::AmbientSleep;
@@ -319,15 +319,14 @@ impl<F: Future, W: When<F::Output>> Future for Waiting<F, W> {
             over(WAIT);
         };
         let begun = pending.pool.drawn();
-        let mut turns = Turns::New;
-        while let Poll::Ready(Some((place, output))) =
-            pending.pool.poll(cx, None, true, turns, WAIT)
-        {
-            turns = Turns::Same;
-            pending.left -= 1;
+        let (pool, left) = (&mut pending.pool, &mut pending.left);
+        let take = |place, output, _| {
+            *left -= 1;
             this.enough |= this.when.is_enough(&output);
             this.done.push((place, output));
-        }
+            Then::Draw
+        };
+        pool.poll(cx, None, Then::Draw, Turns::New, WAIT, take);
         // Whoever still waits for a first poll, which the budget has put off, gets it.
         let looks_on = pending.pool.was_cut_short() && pending.pool.drawn() > begun;
         let late = this.late && !looks_on;

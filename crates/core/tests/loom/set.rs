@@ -3,11 +3,12 @@
 //! The thread of the model polls; a lost wake-up is a deadlock that loom reports.
 
 use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
-use kumi_core::combine::gather;
+use kumi_core::combine::{as_completed, gather};
 use loom::future::block_on;
 use loom::sync::atomic::{AtomicUsize, Ordering};
 use loom::thread;
@@ -311,5 +312,90 @@ fn the_parent_changes_beside_two_wakes() {
         }
         assert!(ended || new.times() > 0, "nobody knows of the wakes");
         assert!(ended || poll().is_ready());
+    });
+}
+
+/// A poll that nobody has asked for, beside a wake: it finds the output, or the parent is woken.
+#[test]
+fn a_poll_without_need_beside_a_wake() {
+    check(|| {
+        let child = Child::new();
+        let (woken, waker) = Woken::new();
+        let mut outputs = as_completed([child.clone()]);
+        let mut poll = || Pin::new(&mut outputs.next()).poll(&mut Context::from_waker(&waker));
+        assert!(poll().is_pending());
+        let thread = end_elsewhere(&child, 1);
+        let early = poll();
+        thread.join().unwrap();
+        assert!(early.is_ready() || woken.times() > 0, "nobody knows of it");
+        let late = if early.is_ready() { early } else { poll() };
+        assert_eq!(late, Poll::Ready(Some(1)));
+    });
+}
+
+/// A child that leaves its waker and is ready at once, or panics; or one like the others.
+enum Member {
+    Hasty(Arc<Mutex<Option<Waker>>>),
+    Broken(Arc<Mutex<Option<Waker>>>),
+    Child(Child),
+}
+
+impl Future for Member {
+    type Output = usize;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<usize> {
+        match &mut *self {
+            Self::Hasty(waker) => {
+                *waker.lock().unwrap() = Some(cx.waker().clone());
+                Poll::Ready(7)
+            }
+            Self::Broken(waker) => {
+                *waker.lock().unwrap() = Some(cx.waker().clone());
+                panic!("broken");
+            }
+            Self::Child(child) => Pin::new(child).poll(cx),
+        }
+    }
+}
+
+/// A child that was ready in the first poll has left its waker; it is woken where that poll was, while
+/// the others are polled elsewhere.
+#[test]
+fn a_late_wake_beside_a_poll_elsewhere() {
+    check(|| {
+        let (left, child) = (Arc::default(), Child::new());
+        let hasty = Member::Hasty(Arc::clone(&left));
+        let mut outputs = as_completed([hasty, Member::Child(child.clone())]);
+        let next = Pin::new(&mut outputs.next()).poll(&mut Context::from_waker(Waker::noop()));
+        assert_eq!(next, Poll::Ready(Some(7)));
+        let elsewhere = thread::spawn(move || {
+            begin(pin!(outputs.next()), Waker::noop());
+            outputs
+        });
+        let waker = left.lock().unwrap().take().unwrap();
+        waker.wake_by_ref();
+        let mut outputs = elsewhere.join().unwrap();
+        child.set(1);
+        child.waker().wake();
+        drop(waker);
+        let next = Pin::new(&mut outputs.next()).poll(&mut Context::from_waker(Waker::noop()));
+        assert_eq!(next, Poll::Ready(Some(1)));
+    });
+}
+
+/// A child that panicked in the first poll has left its waker; it is woken where that poll was, while
+/// the set is dropped elsewhere.
+#[test]
+fn a_late_wake_beside_the_drop_elsewhere() {
+    check(|| {
+        let left = Arc::default();
+        let broken = Member::Broken(Arc::clone(&left));
+        let mut all = Box::pin(gather([broken, Member::Child(Child::new())]));
+        let poll = AssertUnwindSafe(|| begin(all.as_mut(), Waker::noop()));
+        assert!(catch_unwind(poll).is_err());
+        let elsewhere = thread::spawn(move || drop(all));
+        let waker = left.lock().unwrap().take().unwrap();
+        waker.wake();
+        elsewhere.join().unwrap();
     });
 }

@@ -65,7 +65,7 @@ use std::task::Waker;
 use super::parent::push;
 use super::shape::Room;
 use super::turn::Turn;
-use crate::loom::{AtomicBool, AtomicU32, AtomicUsize, Ordering, UnsafeCell};
+use crate::loom::{AtomicBool, AtomicU32, AtomicUsize, Ordering, UnsafeCell, fault};
 use crate::util::thread_mark;
 
 /// Somebody wakes the parent, or the set changes the waker of the parent.
@@ -418,6 +418,16 @@ impl BlockRef {
         turn.drain();
         drop(old);
         turn
+    }
+
+    /// Whether nobody was woken since the last poll, and `waker` is the parent's.
+    #[inline(always)]
+    pub(super) fn rests(&mut self, waker: &Waker) -> bool {
+        let this = header(self.0);
+        // Relaxed: a push that this does not see finds the inbox empty and wakes the parent.
+        let empty =
+            this.inbox.load(Ordering::Relaxed) >> SHIFT == 0 || fault("rests_without_a_look");
+        empty && self.is_parent(waker) && Turn::new(self).last().is_none()
     }
 
     /// The turn of the poll in which the block was made.

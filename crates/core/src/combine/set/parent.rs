@@ -137,15 +137,20 @@ impl BlockRef {
     /// Stores `waker` as the parent's; returns the one before.
     #[inline]
     pub(super) fn register(&mut self, waker: &Waker) -> Option<Waker> {
-        let same = header(self.0).parent.with(|parent| {
-            // SAFETY: invariant 4: this is the set, the only one who writes it.
-            let parent = unsafe { &*parent };
-            parent.as_ref().is_some_and(|old| old.will_wake(waker))
-        });
-        match same {
+        match self.is_parent(waker) {
             true => None,
             false => self.replace(waker),
         }
+    }
+
+    /// Whether `waker` is the parent's.
+    #[inline(always)]
+    pub(super) fn is_parent(&self, waker: &Waker) -> bool {
+        header(self.0).parent.with(|parent| {
+            // SAFETY: invariant 4: this is the set, the only one who writes it.
+            let parent = unsafe { &*parent };
+            parent.as_ref().is_some_and(|old| old.will_wake(waker))
+        })
     }
 
     #[cold]

@@ -1,13 +1,12 @@
-//! The engine of the combinators that give outputs one by one, and of all limits: places that are used
-//! again.
+//! The engine of the combinators that give outputs one by one, and of all limits.
 //!
 //! # Shape
 //!
-//! A [`Pool`] has a number of *places*, allocated together at its first poll, and never moved. A child
-//! is drawn from the source when a place is free, put there, and polled; when it has finished, it is
-//! dropped, its output is given out at once, and the place is free. Wakers and queues are those of
-//! [`set`](super): a block with a slot for each place, made when the first child is pending, so
-//! that children that are ready at once need none.
+//! A [`Pool`] has a [`Supply`]: the source of its children and their *places*, made together at its
+//! first poll, and never moved. A child is drawn when a place is free, and polled; when it has
+//! finished, it is dropped, its output is given out at once, and the place is free. Wakers and queues
+//! are those of [`set`](super): a block with a slot for each place, made when the first child is
+//! pending, so that children that are ready at once need none.
 //!
 //! # Who ends what
 //!
@@ -16,60 +15,39 @@
 //!
 //! # Invariants
 //!
-//! 1. `places` is pinned: a child leaves its place only by being dropped there.
+//! 1. Who is alive was drawn, polled, and has not finished.
 //! 2. A child is polled when it was drawn, and then only if its place was woken since its last poll, in
 //!    the order of the wakes. (A waker of an earlier child of the same place may wake it once too often.)
 //! 3. Those that were woken before a poll of the combinator began are polled before new ones are drawn:
-//!    a source that never ends starves nobody. What is woken during it waits for the next one.
+//!    a source that never ends starves nobody. What is woken during it waits for the next one. If the
+//!    budget ends a poll before any of the new ones had his turn, the next poll begins with them, and
+//!    the one after it again with those that were woken: neither starves the other.
 //! 4. The first step of a poll of the combinator is free, the others are paid from the budget of the task.
 //! 5. A poll that ended with a panic leaves `phase` at `Polling`: the pool can only be dropped.
-#![allow(unsafe_code, reason = "children that are pinned in a slice")]
 
 use std::fmt;
 use std::future::Future;
 use std::mem;
-use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
-use std::vec;
+use std::task::{Context, Poll};
 
-use pin_project_lite::pin_project;
-
-use super::block::{BlockRef, MOST};
+use super::block::BlockRef;
+use super::supply::Supply;
 use super::waker::{self, Starter};
 use crate::combine::policy::Phase;
 use crate::combine::source::Source;
 use crate::context;
-
-pin_project! {
-    /// A child, and how many were drawn before it.
-    struct Child<F> {
-        #[pin]
-        future: F,
-        number: usize,
-    }
-}
-
-/// A row of places.
-type Row<F> = Box<[Option<Child<F>>]>;
+use crate::loom::fault;
 
 /// Children from a source `S`, so many at a time.
 pub(in crate::combine) struct Pool<S: Source> {
-    source: S,
-    /// All of a source that does not know how many it has, and has no limit.
-    collected: Option<vec::IntoIter<S::Child>>,
-    /// None before the first poll.
-    places: Option<Pin<Row<S::Child>>>,
+    supply: Supply<S>,
     block: Option<BlockRef>,
-    /// Those that were in use, and are free again.
-    free: Vec<u32>,
-    /// How many places were ever in use.
-    used: u32,
     /// How many children are alive.
     alive: usize,
-    drawn: usize,
-    exhausted: bool,
     /// The last of those that were woken before this turn of polls began, if it is still to be polled.
     mark: Option<u32>,
+    /// The budget ended the last poll before anything was drawn: the next one draws first.
+    owes_draw: bool,
     phase: Phase,
     /// The budget of the task ended the last poll, so somebody may not have had his turn.
     cut_short: bool,
@@ -84,51 +62,43 @@ pub(in crate::combine) enum Turns {
     Same,
 }
 
+/// What a child returned.
+type Output<S> = <<S as Source>::Child as Future>::Output;
+
 /// A child has finished: its number, and what it returned.
-pub(in crate::combine) type Finished<S> = (usize, <<S as Source>::Child as Future>::Output);
+pub(in crate::combine) type Finished<S> = (usize, Output<S>);
 
-/// The places, while the pool is polled.
-struct Places<'a, F>(Pin<&'a mut [Option<Child<F>>]>);
+/// What comes after an output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::combine) enum Then {
+    /// The poll goes on, and new children are drawn.
+    Draw,
+    /// The poll goes on with those that are alive.
+    Rest,
+    /// The poll ends: whoever called polls again by himself.
+    Stop,
+}
 
-impl<F: Future> Places<'_, F> {
-    #[inline(always)]
-    fn at(&mut self, place: u32) -> Pin<&mut Option<Child<F>>> {
-        let places = self.0.as_mut();
-        // SAFETY: an element of a pinned slice is pinned (invariant 1).
-        unsafe { places.map_unchecked_mut(|places| &mut places[place as usize]) }
-    }
-
-    /// Polls the child there, if there is one; drops it when it has finished.
-    #[inline(always)]
-    fn poll(&mut self, place: u32, waker: &Waker) -> Poll<Option<(usize, F::Output)>> {
-        let mut place = self.at(place);
-        let Some(child) = place.as_mut().as_pin_mut() else {
-            return Poll::Ready(None);
-        };
-        let child = child.project();
-        let number = *child.number;
-        let poll = child.future.poll(&mut Context::from_waker(waker));
-        poll.map(|output| {
-            place.set(None);
-            Some((number, output))
-        })
-    }
+/// How a poll has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::combine) enum End {
+    /// After an output that said so.
+    Stopped,
+    /// The task is woken for the next one.
+    Pending,
+    /// All children have finished, and nothing is left to draw.
+    Over,
 }
 
 impl<S: Source> Pool<S> {
     #[inline]
     pub(in crate::combine) fn new(source: S) -> Self {
         Self {
-            source,
-            collected: None,
-            places: None,
+            supply: Supply::new(source),
             block: None,
-            free: Vec::new(),
-            used: 0,
             alive: 0,
-            drawn: 0,
-            exhausted: false,
             mark: None,
+            owes_draw: false,
             phase: Phase::Open,
             cut_short: false,
         }
@@ -136,20 +106,9 @@ impl<S: Source> Pool<S> {
 
     /// How many are alive, or still to be drawn: at least, and at most if that is known.
     pub(in crate::combine) fn size_hint(&self) -> (usize, Option<usize>) {
-        let (least, most) = match self.exhausted {
-            true => (0, Some(0)),
-            false => self.more(),
-        };
+        let (least, most) = self.supply.more();
         let all = |count: usize| count.checked_add(self.alive);
         (least.saturating_add(self.alive), most.and_then(all))
-    }
-
-    /// How many are still to be drawn.
-    fn more(&self) -> (usize, Option<usize>) {
-        match &self.collected {
-            Some(collected) => collected.size_hint(),
-            None => self.source.size_hint(),
-        }
     }
 
     /// How many children are alive.
@@ -169,13 +128,14 @@ impl<S: Source> Pool<S> {
 
     /// How many children have begun.
     pub(in crate::combine) fn drawn(&self) -> usize {
-        self.drawn
+        self.supply.drawn()
     }
 
-    /// Polls until a child has finished. `None` when all have, and nothing is left to draw.
+    /// Polls who is to be polled, and gives each output to `take`, with the child's number and how many
+    /// are alive.
     ///
     /// No more than `limit` are in flight; how many that is at most is settled by the first poll.
-    /// Nothing is drawn unless `draws`.
+    /// New ones are drawn if `then` is `Draw`, and after an output if `take` says so.
     ///
     /// # Panics
     ///
@@ -185,68 +145,60 @@ impl<S: Source> Pool<S> {
         &mut self,
         cx: &mut Context<'_>,
         limit: Option<usize>,
-        draws: bool,
+        then: Then,
         turns: Turns,
         name: &str,
-    ) -> Poll<Option<Finished<S>>> {
+        take: impl FnMut(usize, Output<S>, usize) -> Then,
+    ) -> End {
         if self.is_over() {
-            return Poll::Ready(None);
+            return End::Over;
         }
         self.phase.begin(name);
         self.cut_short = false;
-        let (poll, again) = self.run(cx, limit, draws, turns);
+        if self.rests(cx, then) {
+            self.phase = Phase::Open;
+            return End::Pending;
+        }
+        let (then, again) = self.run(cx, limit, then, turns, take);
         self.phase = Phase::Open;
-        if poll.is_pending() {
-            if draws && self.exhausted && self.alive == 0 {
+        match then {
+            Then::Stop => return End::Stopped,
+            Then::Draw if self.supply.is_exhausted() && self.alive == 0 => {
                 self.phase = Phase::Over;
                 self.block = None;
-                return Poll::Ready(None);
+                return End::Over;
             }
-            if again {
-                cx.waker().wake_by_ref();
-            }
+            Then::Draw | Then::Rest => {}
         }
-        poll.map(Some)
+        if again {
+            cx.waker().wake_by_ref();
+        }
+        End::Pending
     }
 
-    /// Makes the places: for all, or for as many as may be in flight.
-    fn make_places(&mut self, cx: &mut Context<'_>, limit: Option<usize>) {
-        let (least, most) = self.source.size_hint();
-        let count = match (limit, most) {
-            (Some(limit), most) => limit.min(most.unwrap_or(limit)),
-            (None, Some(most)) if most == least => most,
-            (None, _) => {
-                let mut all = Vec::with_capacity(least);
-                while let Poll::Ready(Some(future)) = self.source.poll_draw(cx) {
-                    all.push(future);
-                }
-                let count = all.len();
-                self.collected = Some(all.into_iter());
-                count
-            }
-        };
-        assert!(
-            count < MOST,
-            "{count} futures in flight are too many: use a smaller limit"
-        );
-        self.places = Some(Box::into_pin((0..count).map(|_| None).collect()));
+    /// Whether nobody was woken, nothing is to be drawn, and the task's waker is the one that is known.
+    #[inline(always)]
+    fn rests(&mut self, cx: &Context<'_>, then: Then) -> bool {
+        let full = self.alive == self.supply.places() || self.supply.is_exhausted();
+        let block = self.block.as_mut().filter(|_| full || then != Then::Draw);
+        self.alive > 0 && block.is_some_and(|block| block.rests(cx.waker()))
     }
 
-    /// Polls until a child has finished; and whether to poll again soon otherwise.
+    /// Polls until an output says that it is enough: what the last one said, or `then`; and whether to
+    /// poll again soon.
     #[inline]
     fn run(
         &mut self,
         cx: &mut Context<'_>,
         limit: Option<usize>,
-        draws: bool,
+        mut then: Then,
         turns: Turns,
-    ) -> (Poll<Finished<S>>, bool) {
-        if self.places.is_none() {
-            self.make_places(cx, limit);
+        mut take: impl FnMut(usize, Output<S>, usize) -> Then,
+    ) -> (Then, bool) {
+        let supply = &mut self.supply;
+        if !supply.has_begun() {
+            supply.begin(cx, limit);
         }
-        let places = self.places.as_mut().expect("they were just made");
-        let mut places = Places(places.as_mut());
-        let count = places.0.len();
         // A poll of the combinator is free of charge once, however often it polls this.
         let mut first = turns == Turns::New;
         let mut may_step = || mem::take(&mut first) || context::spend();
@@ -257,30 +209,27 @@ impl<S: Source> Pool<S> {
             }
             turn
         } else {
-            let mut starter = Starter::new(count, cx.waker(), None, &mut self.block);
+            let places = supply.places();
+            let mut starter = Starter::new(places, cx.waker(), None, &mut self.block);
             let poll = loop {
-                if self.exhausted || !draws {
-                    return (Poll::Pending, false);
+                if supply.is_exhausted() || then != Then::Draw {
+                    return (then, false);
                 }
                 if !may_step() {
                     self.cut_short = true;
-                    return (Poll::Pending, true);
+                    return (then, true);
                 }
-                let future = match draw(&mut self.collected, &mut self.source, cx) {
-                    Poll::Ready(Some(future)) => future,
-                    Poll::Ready(None) => {
-                        self.exhausted = true;
-                        continue;
-                    }
-                    Poll::Pending => return (Poll::Pending, false),
+                let Poll::Ready(Some(place)) = supply.draw(cx) else {
+                    return (then, false);
                 };
-                let number = self.drawn;
-                self.drawn += 1;
-                places.at(0).set(Some(Child { future, number }));
-                let poll = starter.with(0, |waker| places.poll(0, waker));
+                // All that were drawn before have finished.
+                let poll = starter.with(place as usize, |waker| supply.poll(place, waker));
                 match (poll, starter.settle()) {
-                    (Poll::Ready(Some(finished)), false) => {
-                        return (Poll::Ready(finished), false);
+                    (Poll::Ready(Some((number, output))), false) => {
+                        then = take(number, output, 0);
+                        if then == Then::Stop {
+                            return (then, false);
+                        }
                     }
                     (Poll::Pending, false) => {
                         starter.make();
@@ -290,77 +239,72 @@ impl<S: Source> Pool<S> {
                 }
             };
             drop(starter);
-            self.used = 1;
-            if let Poll::Ready(Some(finished)) = poll {
-                self.free.push(0);
-                return (Poll::Ready(finished), false);
-            }
-            self.alive = 1;
             let block = self.block.as_mut();
             let block = block.unwrap_or_else(|| unreachable!("it is made"));
-            block.resume()
-        };
-        // First those that were woken before this poll.
-        while let Some(last) = self.mark {
-            if !may_step() {
-                self.cut_short = true;
-                return (Poll::Pending, true);
-            }
-            let Some(next) = turn.pop() else { break };
-            if next == last {
-                self.mark = None;
-            }
-            let poll = waker::with(&turn, next, |waker| places.poll(next, waker));
-            if let Poll::Ready(Some(finished)) = poll {
-                self.alive -= 1;
-                if self.collected.is_none() && self.source.size_hint().1 != Some(0) {
-                    self.free.push(next);
+            let turn = block.resume();
+            match poll {
+                Poll::Ready(Some((number, output))) => {
+                    then = take(number, output, 0);
+                    if then == Then::Stop {
+                        if fault("first_turn_never_ends") {
+                            mem::forget(turn);
+                        }
+                        return (then, false);
+                    }
                 }
-                return (Poll::Ready(finished), false);
+                Poll::Ready(None) | Poll::Pending => self.alive = 1,
             }
-        }
-        while draws && self.alive < count && !self.exhausted {
-            if !may_step() {
-                self.cut_short = true;
-                return (Poll::Pending, true);
-            }
-            let future = match draw(&mut self.collected, &mut self.source, cx) {
-                Poll::Ready(Some(future)) => future,
-                Poll::Ready(None) => {
-                    self.exhausted = true;
+            turn
+        };
+        let before = supply.drawn();
+        let mut draws_first = mem::take(&mut self.owes_draw);
+        loop {
+            // First those that were woken before this poll.
+            while let Some(last) = self.mark {
+                if draws_first {
                     break;
                 }
-                Poll::Pending => break,
-            };
-            let number = self.drawn;
-            self.drawn += 1;
-            let place = self.free.pop().unwrap_or_else(|| {
-                self.used += 1;
-                self.used - 1
-            });
-            places.at(place).set(Some(Child { future, number }));
-            self.alive += 1;
-            let poll = waker::with(&turn, place, |waker| places.poll(place, waker));
-            if let Poll::Ready(Some(finished)) = poll {
-                self.alive -= 1;
-                self.free.push(place);
-                return (Poll::Ready(finished), false);
+                if !may_step() {
+                    self.cut_short = true;
+                    self.owes_draw = supply.drawn() == before;
+                    return (then, true);
+                }
+                let Some(next) = turn.pop() else { break };
+                if next == last {
+                    self.mark = None;
+                }
+                let poll = waker::with(&turn, next, |waker| supply.poll(next, waker));
+                if let Poll::Ready(Some((number, output))) = poll {
+                    self.alive -= 1;
+                    then = take(number, output, self.alive);
+                    if then == Then::Stop {
+                        return (then, false);
+                    }
+                }
+            }
+            while then == Then::Draw && self.alive < supply.places() && !supply.is_exhausted() {
+                if !may_step() {
+                    self.cut_short = true;
+                    self.owes_draw = supply.drawn() == before;
+                    return (then, true);
+                }
+                let Poll::Ready(Some(place)) = supply.draw(cx) else {
+                    break;
+                };
+                let poll = waker::with(&turn, place, |waker| supply.poll(place, waker));
+                if let Poll::Ready(Some((number, output))) = poll {
+                    then = take(number, output, self.alive);
+                    if then == Then::Stop {
+                        return (then, false);
+                    }
+                } else {
+                    self.alive += 1;
+                }
+            }
+            if !mem::take(&mut draws_first) {
+                return (then, turn.end());
             }
         }
-        (Poll::Pending, turn.end())
-    }
-}
-
-/// Draws the next child.
-#[inline]
-fn draw<S: Source>(
-    collected: &mut Option<vec::IntoIter<S::Child>>,
-    source: &mut S,
-    cx: &mut Context<'_>,
-) -> Poll<Option<S::Child>> {
-    match collected {
-        Some(collected) => Poll::Ready(collected.next()),
-        None => source.poll_draw(cx),
     }
 }
 
@@ -370,9 +314,9 @@ impl<S: Source> Unpin for Pool<S> {}
 impl<S: Source> fmt::Debug for Pool<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pool")
-            .field("drawn", &self.drawn)
+            .field("drawn", &self.supply.drawn())
             .field("alive", &self.alive)
-            .field("exhausted", &self.exhausted)
+            .field("exhausted", &self.supply.is_exhausted())
             .finish_non_exhaustive()
     }
 }
@@ -382,6 +326,6 @@ impl<S: Source> Drop for Pool<S> {
         // Wakes do nothing from here on; the children go before the block does.
         let _parent = self.block.as_mut().and_then(BlockRef::close);
         let _turn = self.block.as_mut().map(BlockRef::clear);
-        self.places = None;
+        self.supply.clear();
     }
 }

@@ -22,7 +22,7 @@ use std::task::{RawWaker, RawWakerVTable, Waker};
 use super::block::{BlockRef, Slot, release, retain, wake, wake_and_release};
 use super::shape::Room;
 use super::turn::Turn;
-use crate::loom::{AtomicPtr, Ordering};
+use crate::loom::{AtomicPtr, Ordering, fault};
 use crate::util::thread_mark;
 
 static SLOT: RawWakerVTable =
@@ -174,8 +174,10 @@ impl<'a> Starter<'a> {
 impl Drop for Starter<'_> {
     fn drop(&mut self) {
         // Left over if the child panicked. It may live in the memory of the set's children: so it is
-        // for the set to drop it.
-        self.settle();
+        // for the set to drop it. The poll is over, so wakes of this thread are as those of others.
+        if self.settle() && !fault("first_turn_never_ends") {
+            self.home.as_mut().map(BlockRef::resume);
+        }
     }
 }
 
