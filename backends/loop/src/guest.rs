@@ -30,7 +30,44 @@
 //! | nothing: it does something sixty times a second anyway (a game) | [`Loop::run_once`] with a timeout of zero once a frame, until it says that nothing is ready; what comes meanwhile waits for the next frame |
 //!
 //! [`Loop::set_wake_callback`] alone is enough for a host without sockets: it is called for what tasks and
-//! other threads leave, and never for what only the kernel knows.
+//! other threads leave, and never for what only the kernel knows. Such a host sleeps in a wait of its own that
+//! has a time limit:
+//!
+//! ```
+//! use std::sync::mpsc;
+//! use std::time::{Duration, Instant};
+//! use kumi_core::runtime::Clock;
+//! use kumi_core::task::{SpawnBlockingExt, SpawnExt};
+//! use kumi_loop::Loop;
+//!
+//! let (wake, events) = mpsc::channel();
+//! let lp = Loop::new()?;
+//! lp.set_wake_callback(move || {
+//!     let _ = wake.send("wake");
+//! });
+//! let rt = lp.handle();
+//! let task = lp.spawn(async move {
+//!     rt.sleep(Duration::from_millis(1)).await;
+//!     rt.spawn_blocking(|| 42).await
+//! });
+//! loop {
+//!     let end = lp.run_once(Some(Duration::ZERO));
+//!     // Before the wait: nothing will end it when there is nothing left to do.
+//!     if task.is_finished() {
+//!         break;
+//!     }
+//!     let wait = match (end.ready, end.next) {
+//!         (true, _) => Duration::ZERO,
+//!         (false, Some(next)) => next.saturating_duration_since(Instant::now()),
+//!         (false, None) => Duration::MAX,
+//!     };
+//!     if let Ok(event) = events.recv_timeout(wait) {
+//!         // Here the host handles its own events; this one only ends the wait.
+//!         assert_eq!(event, "wake");
+//!     }
+//! }
+//! # Ok::<(), std::io::Error>(())
+//! ```
 //!
 //! # A window
 //!
