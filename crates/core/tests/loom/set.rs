@@ -13,7 +13,7 @@ use loom::future::block_on;
 use loom::sync::atomic::{AtomicUsize, Ordering};
 use loom::thread;
 
-use crate::support::{Woken, check, check_three};
+use crate::support::{Woken, check, check_long};
 
 /// A child that is ready when its number is not zero; loom sees only the number.
 #[derive(Clone)]
@@ -108,7 +108,7 @@ fn end_for_good(child: &Child, number: usize) -> thread::JoinHandle<()> {
 /// A wake beside the poll of the parent: it is not lost.
 #[test]
 fn wake_beside_a_poll() {
-    check_three(|| {
+    check_long(|| {
         let child = Child::new();
         let mut all = pin!(gather([child.clone()]));
         let (outputs, thread) = run(all.as_mut(), || end_elsewhere(&child, 1));
@@ -121,7 +121,7 @@ fn wake_beside_a_poll() {
 /// Wakes of two children from two threads, beside the polls: neither is lost, nor the other's link.
 #[test]
 fn two_wakes_beside_polls() {
-    check_three(|| {
+    check_long(|| {
         let (one, two) = (Child::new(), Child::new());
         let mut all = pin!(gather([one.clone(), two.clone()]));
         let (outputs, threads) = run(all.as_mut(), || {
@@ -138,7 +138,7 @@ fn two_wakes_beside_polls() {
 /// A wake beside a poll that has taken two others: it wakes nobody, and the poll looks for it at its end.
 #[test]
 fn a_wake_beside_a_poll_of_two() {
-    check_three(|| {
+    check_long(|| {
         let children = [Child::new(), Child::new(), Child::new()];
         let [one, two, three] = children.clone();
         let mut all = pin!(gather(children));
@@ -159,7 +159,7 @@ fn a_wake_beside_a_poll_of_two() {
 /// one waiting.
 #[test]
 fn two_wakes_of_one_child() {
-    check_three(|| {
+    check_long(|| {
         let child = Child::new();
         let mut all = pin!(gather([child.clone()]));
         let (outputs, threads) = run(all.as_mut(), || {
@@ -239,7 +239,7 @@ fn the_last_wake_beside_the_drop() {
 /// the wakes or all at once.
 #[test]
 fn the_last_wakes_beside_polls() {
-    check_three(|| {
+    check_long(|| {
         let (one, two) = (Child::new(), Child::new());
         let mut all = pin!(gather([one.clone(), two.clone()]));
         let (outputs, threads) = run(all.as_mut(), || {
@@ -256,7 +256,7 @@ fn the_last_wakes_beside_polls() {
 /// Clones of a waker are made and dropped on two threads, beside the drop of the set.
 #[test]
 fn clones_beside_the_drop() {
-    check_three(|| {
+    check_long(|| {
         let child = Child::new();
         let mut all = Box::pin(gather([child.clone()]));
         begin(all.as_mut(), Waker::noop());
@@ -298,7 +298,7 @@ fn the_parent_changes_beside_a_wake() {
 /// is still at it.
 #[test]
 fn the_parent_changes_beside_two_wakes() {
-    check_three(|| {
+    check_long(|| {
         let (one, two) = (Child::new(), Child::new());
         let (_, old_waker) = Woken::new();
         let (new, new_waker) = Woken::new();

@@ -17,6 +17,8 @@
 //! that thread. Whoever reads its own mark there is inside of that, further up the same stack: only the
 //! thread itself writes its mark, it writes zero at the end, and a thread always sees its own last write. (A mark
 //! is used again only by a thread that starts after the other has ended.) So that wake may use `turn`.
+//! What other threads read there, the mark of a third or zero, however old, means the same to them: not
+//! theirs. So models need not see this word, and would be many times as large.
 //!
 //! **References** are counted in `refs`. Of those counted, `spare` are held by nobody. They belong to the
 //! turn: a waker that is cloned or dropped inside of a poll, or with its child, takes one from there, or
@@ -60,6 +62,7 @@
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::ptr::NonNull;
+use std::sync::atomic::AtomicUsize as Mark;
 use std::task::Waker;
 
 use super::parent::push;
@@ -103,7 +106,7 @@ pub(super) struct Header {
     pub(super) refs: AtomicUsize,
     apart: Apart,
     /// The mark of the thread that polls the set, or zero.
-    pub(super) owner: AtomicUsize,
+    pub(super) owner: Mark,
     pub(super) parent: UnsafeCell<Option<Waker>>,
     pub(super) len: u32,
     apart_too: Apart,
@@ -182,7 +185,7 @@ fn allocate(len: usize, done: usize, owner: usize, parent: Waker, room: Option<R
         inbox: AtomicUsize::new(0),
         refs: AtomicUsize::new(1 + SPARE),
         apart: Apart(MaybeUninit::uninit()),
-        owner: AtomicUsize::new(owner),
+        owner: Mark::new(owner),
         parent: UnsafeCell::new(Some(parent)),
         memory,
         layout,

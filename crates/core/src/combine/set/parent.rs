@@ -11,7 +11,7 @@ use super::block::{
     AGAIN, BUSY, BlockRef, CLOSED, FLAGS, GIVEN, Header, POLLED, SHIFT, Slot, Slots, header,
     release_many,
 };
-use crate::loom::{Ordering, assert_unlocked, fault};
+use crate::loom::{Ordering, assert_unlocked, change, fault, order_unless};
 use crate::util::discard;
 
 /// Puts the child of `slot` into the inbox, if it is not there; says whether.
@@ -26,11 +26,13 @@ pub(super) fn push(slots: Slots, child: NonNull<Slot>, gives: bool) -> bool {
         return false;
     }
     let given = if gives { GIVEN } else { 0 };
-    let inbox = &header(slots).inbox;
-    let mut old = inbox.load(Ordering::Relaxed);
-    let wakes = loop {
+    // Release: the link; pairs with the Acquire in `Turn::drain`. Acquire: the parent's waker, if
+    // this one becomes busy; pairs with the Release of `leave` and `Turn::register`.
+    let order = order_unless("inbox_relaxed", Ordering::AcqRel);
+    let mut wakes = false;
+    let changed = change(&header(slots).inbox, order, Ordering::Relaxed, |old| {
         if old & CLOSED != 0 && !fault("closed_is_ignored") {
-            return false;
+            return None;
         }
         let link = (old >> SHIFT) as u32 | given;
         child.link.store(link, Ordering::Relaxed);
@@ -40,18 +42,12 @@ pub(super) fn push(slots: Slots, child: NonNull<Slot>, gives: bool) -> bool {
             0 => BUSY,
             _ => AGAIN,
         };
-        let new = (child.index as usize + 1) << SHIFT | old & FLAGS | flag;
-        // Release: the link; pairs with the Acquire in `Turn::drain`. Acquire: the parent's waker, if
-        // this one becomes busy; pairs with the Release of `leave` and `Turn::register`.
-        let order = match fault("inbox_relaxed") {
-            true => Ordering::Relaxed,
-            false => Ordering::AcqRel,
-        };
-        match inbox.compare_exchange_weak(old, new, order, Ordering::Relaxed) {
-            Ok(_) => break flag == BUSY,
-            Err(now) => old = now,
-        }
-    };
+        wakes = flag == BUSY;
+        Some((child.index as usize + 1) << SHIFT | old & FLAGS | flag)
+    });
+    if changed.is_err() {
+        return false;
+    }
     if wakes && !fault("push_wakes_nobody") {
         wake_parent(slots);
     }
@@ -87,24 +83,16 @@ fn wake_parent(slots: Slots) {
 /// Clears `BUSY`; false if the parent is to be woken again, and then it is still set.
 fn leave(slots: Slots) -> bool {
     let this = header(slots);
-    let mut old = this.inbox.load(Ordering::Relaxed);
-    loop {
-        let again = old & (AGAIN | CLOSED) == AGAIN && !fault("again_forgotten");
-        let new = match again {
-            true => old & !AGAIN,
-            false => old & !(AGAIN | BUSY),
-        };
-        // Release: the parent's waker was read; pairs with the Acquire of who is busy next. Acquire:
-        // the same, from who set `AGAIN` or `CLOSED`.
-        let order = Ordering::AcqRel;
-        match this
-            .inbox
-            .compare_exchange_weak(old, new, order, Ordering::Relaxed)
-        {
-            Ok(_) if again => return false,
-            Ok(_) => break,
-            Err(now) => old = now,
-        }
+    let again = |old| old & (AGAIN | CLOSED) == AGAIN && !fault("again_forgotten");
+    // Release: the parent's waker was read; pairs with the Acquire of who is busy next. Acquire:
+    // the same, from who set `AGAIN` or `CLOSED`.
+    let changed = change(&this.inbox, Ordering::AcqRel, Ordering::Relaxed, |old| {
+        let cleared = if again(old) { AGAIN } else { AGAIN | BUSY };
+        Some(old & !cleared)
+    });
+    let old = changed.unwrap_or_else(|old| old);
+    if again(old) {
+        return false;
     }
     if old & CLOSED != 0 {
         /// Gives back what `close` has kept for this one, also if the waker panics.
