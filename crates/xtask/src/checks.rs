@@ -94,18 +94,25 @@ pub(crate) fn conformance(ws: &Workspace, names: &[String]) -> Result {
 
 /// The tests that count allocations: one thread, so that each sees only its own, and optimised,
 /// because that is the code whose cost is promised.
+///
+/// One command for all packages, so that what they depend on is built once.
 pub(crate) fn alloc(ws: &Workspace) -> Result {
-    for package in ws.with_test("alloc")? {
-        // The peers of the benches allocate what they like.
-        let features: &[&str] = match package.name.as_str() {
-            BENCHES => &[],
-            _ => &["--all-features"],
-        };
-        ws.cargo("test")
-            .args(["--package", &package.name, "--release", "--test", "alloc"])
-            .args(features)
+    let (benches, others): (Vec<_>, Vec<_>) = ws
+        .with_test("alloc")?
+        .into_iter()
+        .partition(|package| package.name == BENCHES);
+    // The peers of the benches allocate what they like.
+    for (packages, features) in [(others, &["--all-features"][..]), (benches, &[])] {
+        if packages.is_empty() {
+            continue;
+        }
+        let mut test = ws.cargo("test").args(["--release", "--test", "alloc"]);
+        for package in &packages {
+            test = test.args(["--package", &package.name]);
+        }
+        test.args(features)
             .args(["--", "--test-threads=1"])
-            .run(&format!("alloc ({})", package.name))?;
+            .run("alloc")?;
     }
     Ok(())
 }
