@@ -22,7 +22,8 @@
 //! # What ends what
 //!
 //! A run ends when its program does, or is killed after [`trace::LIMIT`]. Runs are independent, and several
-//! go on at once: they mostly sleep.
+//! go on at once: they mostly sleep. Where no program may be traced, as in some containers, there is
+//! nothing to inject with: the short form says so and does the rest, the long one fails.
 
 mod clocks;
 mod exhaustion;
@@ -81,25 +82,22 @@ pub(crate) fn run(ws: &Workspace, faults: &Faults) -> Result {
         strace,
         dir: tempdir(ws)?,
     };
+    let forbidden = trace::forbidden(&program)?;
+    match &forbidden {
+        Some(why) if !faults.quick => {
+            let message = format!("strace may not trace a program on this machine: {why}");
+            return Err(Failure::new(message));
+        }
+        Some(why) => println!("NOT RUN: faults of system calls; strace may not trace: {why}"),
+        None => {}
+    }
     let began = Instant::now();
     let mut runs: Vec<Run<'_>> = Vec::new();
     for backend in backends {
-        // What the program does without a fault: the measure for all others.
-        let usual = trace::run(
-            &program,
-            backend,
-            &table::NO_FAULT,
-            When::Never,
-            &Seen::default(),
-        )?;
-        let wrong = judge::judge(&table::NO_FAULT, When::Never, backend, &usual, &usual);
-        if !wrong.is_empty() {
-            let (wrong, stderr) = (wrong.join("; "), usual.stderr.trim());
-            return Err(Failure::new(format!(
-                "{backend} without a fault: {wrong}: {stderr}"
-            )));
+        if forbidden.is_none() {
+            let usual = usual(&program, backend)?;
+            runs.extend(system_calls(&program, backend, usual, faults.quick));
         }
-        runs.extend(system_calls(&program, backend, usual, faults.quick));
         runs.push(exhaustion::run(&program, backend));
         runs.extend(clocks::runs(&program, backend, &faketime));
     }
@@ -118,6 +116,20 @@ pub(crate) fn run(ws: &Workspace, faults: &Faults) -> Result {
         true => Ok(()),
         false => Err(Failure::new(format!("step `faults` failed: {summary}"))),
     }
+}
+
+/// What the program does without a fault: the measure for all others.
+fn usual(program: &Program, backend: &'static str) -> Result<Seen> {
+    let (case, when) = (&table::NO_FAULT, When::Never);
+    let usual = trace::run(program, backend, case, when, &Seen::default())?;
+    let wrong = judge::judge(case, when, backend, &usual, &usual);
+    if wrong.is_empty() {
+        return Ok(usual);
+    }
+    let (wrong, stderr) = (wrong.join("; "), usual.stderr.trim());
+    Err(Failure::new(format!(
+        "{backend} without a fault: {wrong}: {stderr}"
+    )))
 }
 
 /// One run, and what is wrong with it.

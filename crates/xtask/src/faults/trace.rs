@@ -105,6 +105,15 @@ impl Seen {
     }
 }
 
+/// Why no program can be traced here, if that is so: a container may forbid it.
+pub(crate) fn forbidden(program: &Program) -> Result<Option<String>> {
+    let finished = Cmd::new(&program.strace, &program.dir)
+        .args(["-f", "-qq", "--seccomp-bpf", "-e", "trace=none", "true"])
+        .within(Duration::from_secs(u64::from(LIMIT)), "faults")?;
+    let why = || format!("{}: {}", finished.ending(), finished.stderr.trim());
+    Ok((!finished.succeeded()).then(why))
+}
+
 /// Runs the program while a system call fails; `usual` is what it does otherwise.
 pub(crate) fn run(
     program: &Program,
