@@ -55,12 +55,23 @@ pub struct FirstError;
 pub trait When<T> {
     /// Whether one that returned `output` is enough.
     fn is_enough(&self, output: &T) -> bool;
+
+    /// How many outputs of so many members are to be expected: for them there is room at once.
+    #[inline]
+    fn expected(&self, members: usize) -> usize {
+        members.min(1)
+    }
 }
 
 impl<T> When<T> for AllCompleted {
     #[inline]
     fn is_enough(&self, _: &T) -> bool {
         false
+    }
+
+    #[inline]
+    fn expected(&self, members: usize) -> usize {
+        members
     }
 }
 
@@ -75,6 +86,11 @@ impl<T, E> When<Result<T, E>> for FirstError {
     #[inline]
     fn is_enough(&self, output: &Result<T, E>) -> bool {
         output.is_err()
+    }
+
+    #[inline]
+    fn expected(&self, members: usize) -> usize {
+        members
     }
 }
 
@@ -321,6 +337,9 @@ impl<F: Future, W: When<F::Output>> Future for Waiting<F, W> {
         let begun = pending.pool.drawn();
         let (pool, left) = (&mut pending.pool, &mut pending.left);
         let take = |place, output, _| {
+            if this.done.is_empty() {
+                this.done.reserve_exact(this.when.expected(*left));
+            }
             *left -= 1;
             this.enough |= this.when.is_enough(&output);
             this.done.push((place, output));
