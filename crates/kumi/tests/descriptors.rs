@@ -209,7 +209,9 @@ fn very_many_connections() {
         let mut client = Running::start("child_asks_very_many", backend, "hard", &args);
         let wanted: usize = connections.parse().expect("a number");
         let mut memory = Vec::new();
-        let start = (server.number("open"), client.number("open"));
+        // Before the first round a runtime may not have opened its own yet: smol's does on a thread of its own.
+        let _ = (server.number("open"), client.number("open"));
+        let mut first = None;
         for _ in 0..3 {
             client.go_on();
             client.told("connected");
@@ -220,7 +222,11 @@ fn very_many_connections() {
             client.go_on();
             client.told("closed");
             let after = (server.number("open"), client.number("open"));
-            assert_eq!(after, start, "descriptors on {backend}");
+            assert_eq!(
+                after,
+                *first.get_or_insert(after),
+                "descriptors on {backend}"
+            );
         }
         println!("on {backend}, KiB of server and client with {wanted} connections: {memory:?}");
         let [_, second, third] = memory[..] else {
