@@ -3,7 +3,8 @@
 //! Under `--cfg loom` these are loom's, so that a model sees every access; otherwise they are the
 //! standard library's.
 //! Nothing else in core names `std::sync::atomic` or `std::sync::Mutex` for shared state that a
-//! model should see (counters that only hand out numbers are exempt).
+//! model should see (exempt are counters that only hand out numbers, and the mark of the thread that polls a
+//! set, which means the same however old it is).
 //!
 //! Threads of a model share one thread of the system, so thread-local values that core keeps go
 //! through [`thread_local`] as well.

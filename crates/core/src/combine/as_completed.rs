@@ -22,6 +22,10 @@ use crate::context;
 /// Only those futures are polled that were woken, in the order of the wakes, and each is dropped as
 /// soon as it is ready. They make progress only while this is polled.
 ///
+/// Without a limit the futures are all taken out of `members` at the first poll, in one go; an iterator that
+/// takes long to make them is better drawn on demand, with [`limit`](AsCompleted::limit). They begin in their
+/// order, as many in each poll as the budget of the task allows.
+///
 /// # A stream that waits stalls its futures
 ///
 /// The futures of a stream make progress only while the stream is polled. In

@@ -338,7 +338,8 @@ impl<F: Future, W: When<F::Output>> Future for Waiting<F, W> {
         let (pool, left) = (&mut pending.pool, &mut pending.left);
         let take = |place, output, _| {
             if this.done.is_empty() {
-                this.done.reserve_exact(this.when.expected(*left));
+                this.done
+                    .reserve_exact(this.when.expected(*left).min(*left));
             }
             *left -= 1;
             this.enough |= this.when.is_enough(&output);
