@@ -89,7 +89,11 @@ pub(super) fn lock() -> MutexGuard<'static, Registry> {
     REGISTRY.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-pub(super) fn ring() {
+/// Makes the watchdog look again.
+///
+/// Under the lock, because the watchdog decides under the lock to sleep: a bell without it could ring
+/// between the decision and the sleep, and nobody would hear it.
+pub(super) fn ring(_locked: &Registry) {
     BELL.notify_all();
 }
 
@@ -144,7 +148,7 @@ impl Registry {
     /// Rings if the watchdog is to end.
     fn end_watchdog(&self) {
         if self.is_over() && !matches!(self.watchdog, watchdog::State::Gone) {
-            ring();
+            ring(self);
         }
     }
 }

@@ -81,8 +81,9 @@ pub fn blocked_after() -> Duration {
 pub fn set_blocked_after(limit: Duration) {
     read_environment();
     BLOCKED.store(nanos(limit), Ordering::Relaxed);
-    // The watchdog may be asleep until the old limit.
-    registry::ring();
+    // The watchdog may be asleep until the old limit, or on its way there: it has read the limit and
+    // holds the lock until it sleeps.
+    registry::ring(&registry::lock());
 }
 
 /// The longest time that fits stands for "never".

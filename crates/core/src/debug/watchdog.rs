@@ -33,7 +33,7 @@ pub(super) fn attend(registry: &mut Registry) {
         State::Awake => {}
         State::Asleep => {
             registry.watchdog = State::Awake;
-            ring();
+            ring(registry);
         }
         State::Gone => {
             let started = thread::Builder::new()

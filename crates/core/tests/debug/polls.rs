@@ -166,6 +166,24 @@ fn a_blocked_poll_is_reported_once() {
 }
 
 #[test]
+fn a_limit_that_falls_while_the_watchdog_falls_asleep_is_heard() {
+    let _debug = Debug::on();
+    let (told, tells) = mpsc::channel();
+    tell_when_blocked(told);
+    Sim::new().block_on(async move {
+        for round in 0..5_000 {
+            // It wakes, finds nothing, and falls asleep again; the second limit comes at any point of it.
+            debug::set_blocked_after(NEVER);
+            (0..round * 7 % 5_000).for_each(|_| std::hint::spin_loop());
+            debug::set_blocked_after(Duration::ZERO);
+            tells.recv().expect("a report of this poll");
+            yield_now().await;
+        }
+        debug::set_blocked_after(NEVER);
+    });
+}
+
+#[test]
 fn a_hook_that_panics_harms_nobody() {
     let debug = Debug::on();
     debug::set_slow_callback_duration(Duration::ZERO);
