@@ -33,6 +33,7 @@ use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
+use kumi_core::debug::{WaitsFor, note_wait};
 use kumi_core::runtime::Sleep;
 
 use crate::here;
@@ -206,6 +207,12 @@ impl LoopSleep {
         }
     }
 
+    #[inline]
+    fn pending(&self) -> Poll<()> {
+        note_wait(|| WaitsFor::Sleep(self.at));
+        Poll::Pending
+    }
+
     /// Arms a timer in the wheel of this thread, or in that of all threads.
     fn arm(&mut self, waker: Waker) {
         let at = self.shared.since(self.at);
@@ -323,7 +330,7 @@ impl Future for LoopSleep {
             self.settle();
         }
         match self.look(cx.waker()) {
-            Some(Look::Armed) => return Poll::Pending,
+            Some(Look::Armed) => return self.pending(),
             Some(Look::Fired) if !asked => {
                 self.timer = Timer::Fired;
                 return Poll::Ready(());
@@ -341,7 +348,7 @@ impl Future for LoopSleep {
             _ => {}
         }
         self.arm(cx.waker().clone());
-        Poll::Pending
+        self.pending()
     }
 }
 

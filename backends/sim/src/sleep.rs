@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
+use kumi_core::debug::{WaitsFor, noted};
 use kumi_core::runtime::Sleep;
 
 use crate::state::Shared;
@@ -74,8 +75,9 @@ impl Future for SimSleep {
             drop(this.waiting.take());
             return Poll::Ready(());
         }
+        let pending = noted(Poll::Pending, || WaitsFor::Sleep(this.at));
         let Some(for_timer) = for_timer else {
-            return Poll::Pending;
+            return pending;
         };
         let old = match this.armed {
             Some(key) => Some(state.time.exchange(key, for_timer)),
@@ -89,7 +91,7 @@ impl Future for SimSleep {
         if for_me.is_some() {
             drop(std::mem::replace(&mut this.waiting, for_me));
         }
-        Poll::Pending
+        pending
     }
 }
 

@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use async_io::Timer;
+use kumi_core::debug::{WaitsFor, noted};
 use kumi_core::runtime::Sleep;
 
 /// A sleep on `async-io`'s reactor.
@@ -37,7 +38,7 @@ impl Future for SmolSleep {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let poll = Pin::new(&mut self.timer).poll(cx).map(drop);
         self.fired = poll.is_ready();
-        poll
+        noted(poll, || WaitsFor::Sleep(self.at))
     }
 }
 

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
+use kumi_core::debug::{WaitsFor, noted};
 use kumi_core::runtime::Sleep;
 use pin_project_lite::pin_project;
 
@@ -42,7 +43,8 @@ impl Future for TokioSleep {
             return Poll::Ready(());
         }
         *this.waiting = true;
-        this.inner.poll(cx)
+        let deadline = this.inner.deadline();
+        noted(this.inner.poll(cx), || WaitsFor::Sleep(deadline.into_std()))
     }
 }
 

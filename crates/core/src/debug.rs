@@ -1,6 +1,7 @@
 //! Debug mode: what a program does wrong without failing.
 //!
-//! Off by default, and then it costs nothing but a look at one byte when a task is spawned. On with
+//! Off by default, and then it costs nothing but a look at one byte when a task is spawned, and when a
+//! future of Kumi's begins to wait. On with
 //! the environment variable `KUMI_DEBUG=1`, with [`set_debug`], or with
 //! [`Runner::debug`](crate::run::Runner::debug). It holds for the whole process, on every backend, for tasks
 //! that are spawned from then on. Everything that it finds goes to the [hook of reports](crate::report),
@@ -17,7 +18,9 @@
 //! What is lost is reported in any mode: panics, errors of detached tasks, tasks that are dropped by their
 //! runtime, clean-ups that do not run. See [`report`](crate::report).
 //!
-//! [`tasks`] and [`all_tasks`] show who is there, who spawned whom, and who waits for what.
+//! [`tasks`] and [`all_tasks`] show who is there, who spawned whom, and who waits for what: a task, a
+//! sleep, a channel, a queue, a lock, a socket, a cancel, the children of a group. Futures of others get
+//! a name with [`waiting_for`].
 //!
 //! # What is no mistake
 //!
@@ -77,4 +80,4 @@ pub use settings::{
 };
 pub use tree::{TaskNode, TaskState, TaskTree, all_tasks, report_deadlock, tasks};
 pub(crate) use unpolled::{Unpolled, never_polled};
-pub use wait::{WaitsFor, note_wait};
+pub use wait::{WaitingFor, WaitsFor, note_wait, noted, waiting_for};

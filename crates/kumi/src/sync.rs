@@ -40,6 +40,7 @@ pub use asyncband::semaphore::{OwnedSemaphorePermit, SemaphorePermit};
 pub use barrier::{Barrier, BrokenBarrier};
 pub use condition::Condition;
 pub use event::Event;
+use kumi_core::debug::waiting_for;
 pub use limiter::{Limiter, Token};
 pub use lock::{Mutex, RwLock};
 pub use semaphore::Semaphore;

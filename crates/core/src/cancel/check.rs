@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use crate::context::{self, Node};
+use crate::debug::{WaitsFor, note_wait};
 
 /// Whether the scope that this code runs in was asked to end.
 ///
@@ -111,6 +112,7 @@ impl Future for WaitCancelled {
                 });
             }
         }
+        note_wait(|| WaitsFor::Other("a cancel"));
         Poll::Pending
     }
 }

@@ -54,6 +54,7 @@ use super::shared::{Key, block_on};
 use super::store::AT_ONCE;
 use super::wakes::Wakes;
 use crate::cancel::poll_checkpoint;
+use crate::debug::{WaitsFor, noted};
 use crate::loom::{Lock, fault};
 
 /// Why nothing was received.
@@ -408,6 +409,11 @@ impl<T: Clone> Receiver<T> {
     }
 }
 
+/// What a receiver waits for.
+fn item() -> WaitsFor {
+    WaitsFor::Other("an item of a broadcast channel")
+}
+
 /// The value itself if nobody else has it, or a clone.
 fn own<T: Clone>(value: Arc<T>) -> T {
     Arc::unwrap_or_clone(value)
@@ -437,7 +443,7 @@ impl<T: Clone> Stream for Receiver<T> {
         ready!(poll_checkpoint(cx));
         let this = self.get_mut();
         let mut key = this.key.take();
-        let got = this.poll_recv(&mut key, cx);
+        let got = noted(this.poll_recv(&mut key, cx), item);
         this.key = key;
         got.map(|got| match got {
             Ok(value) => Some(Ok(value)),
@@ -465,7 +471,7 @@ impl<T: Clone> Future for Recv<'_, T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         ready!(poll_checkpoint(cx));
-        self.poll_recv(cx)
+        noted(self.poll_recv(cx), item)
     }
 }
 

@@ -35,6 +35,7 @@ use std::task::{Context, Poll, ready};
 use super::error::{RecvError, SendError, TryRecvError};
 use super::shared::block_on;
 use crate::cancel::poll_checkpoint;
+use crate::debug::{WaitsFor, noted};
 use crate::loom::{Lock, fault};
 use crate::util::{WakerSlot, drop_foreign};
 
@@ -64,7 +65,8 @@ impl<T> Shared<T> {
         if !self.is_closed() {
             self.sender.register(cx.waker());
             if fault("a_oneshot_waits_without_a_second_look") || !self.is_closed() {
-                return Poll::Pending;
+                let gone = || WaitsFor::Other("the receiver of a oneshot channel to go");
+                return noted(Poll::Pending, gone);
             }
         }
         Poll::Ready(())
@@ -268,7 +270,10 @@ impl<T> Future for Receiver<T> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         assert!(!self.done, "a oneshot is not polled after it was ready");
         ready!(poll_checkpoint(cx));
-        let found = ready!(self.poll_recv(cx));
+        let found = noted(self.poll_recv(cx), || {
+            WaitsFor::Other("the value of a oneshot channel")
+        });
+        let found = ready!(found);
         self.done = true;
         Poll::Ready(found)
     }

@@ -11,6 +11,7 @@ use super::shared::Key;
 use super::sharing::{Sharing, Threads};
 use super::state::State;
 use crate::cancel::poll_checkpoint;
+use crate::debug::{WaitsFor, noted};
 
 /// A place in a channel, of [`Sender::reserve`](super::Sender::reserve).
 ///
@@ -76,7 +77,8 @@ impl<'a, T, S: Sharing> Future for Reserve<'a, T, S> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         ready!(poll_checkpoint(cx));
         let channel = self.channel;
-        let reserved = ready!(channel.values.poll_reserve(&mut self.key, cx));
+        let reserved = channel.values.poll_reserve(&mut self.key, cx);
+        let reserved = ready!(noted(reserved, || WaitsFor::Other("a place in a channel")));
         Poll::Ready(reserved.map(|()| Permit::new(channel)))
     }
 }

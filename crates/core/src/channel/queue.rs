@@ -12,6 +12,7 @@ use super::shared::{Key, Shared};
 use super::state::State;
 use super::store::{Fifo, Heap, Lifo, Store};
 use crate::cancel::poll_checkpoint;
+use crate::debug::{WaitsFor, noted};
 
 /// The queue was shut down; the value that could not be put, if there was one.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -92,11 +93,13 @@ impl<'a, T, S: Store<T>> Waiting<'a, T, S> {
     /// Polls until it is ready, except in a scope that was cancelled.
     async fn until<R>(
         mut self,
+        what: &'static str,
         mut poll: impl FnMut(&Shared<T, S>, &mut Key, &Context<'_>) -> Poll<R>,
     ) -> R {
         poll_fn(|cx| {
             ready!(poll_checkpoint(cx));
-            poll(self.shared, &mut self.key, cx)
+            let poll = poll(self.shared, &mut self.key, cx);
+            noted(poll, || WaitsFor::Other(what))
         })
         .await
     }
@@ -110,12 +113,15 @@ impl<T, S: Store<T>> Drop for Waiting<'_, T, S> {
 
 async fn put<T, S: Store<T>>(shared: &Shared<T, S>, value: T) -> Result<(), ShutDown<T>> {
     let mut value = Some(value);
-    let put = Waiting::new(shared).until(|shared, key, cx| shared.poll_put(&mut value, key, cx));
+    let put = |shared: &Shared<T, S>, key: &mut Key, cx: &Context<'_>| {
+        shared.poll_put(&mut value, key, cx)
+    };
+    let put = Waiting::new(shared).until("a place in a queue", put);
     put.await.map_err(|SendError(value)| ShutDown(value))
 }
 
 async fn get<T, S: Store<T>>(shared: &Shared<T, S>) -> Result<T, ShutDown> {
-    let get = Waiting::new(shared).until(Shared::poll_get);
+    let get = Waiting::new(shared).until("an item of a queue", Shared::poll_get);
     get.await.map_err(|RecvError| ShutDown(()))
 }
 
@@ -312,7 +318,8 @@ macro_rules! queue {
             ///
             /// Nothing is lost when it is dropped.
             pub async fn join(&self) {
-                Waiting::new(&self.0).until(Shared::poll_join).await;
+                let join = Waiting::new(&self.0).until("the items of a queue to be done", Shared::poll_join);
+                join.await;
             }
 
             /// Takes no more values. What is in the queue can still be taken; or, if `immediate`, is

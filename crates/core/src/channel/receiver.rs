@@ -14,6 +14,7 @@ use super::sharing::{Sharing, Threads};
 use super::state::State;
 use super::{Channel, both_ends, upgrade};
 use crate::cancel::poll_checkpoint;
+use crate::debug::{WaitsFor, noted};
 use crate::loom::{Ordering, count_off, fault};
 use crate::util::drop_foreign;
 
@@ -194,7 +195,7 @@ impl<T, S: Sharing> Stream for Receiver<T, S> {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
         ready!(poll_checkpoint(cx));
         let Self { channel, key } = self.get_mut();
-        channel.values.poll_get(key, cx).map(Result::ok)
+        noted(channel.values.poll_get(key, cx), item).map(Result::ok)
     }
 }
 
@@ -202,6 +203,11 @@ impl<T, S: Sharing> FusedStream for Receiver<T, S> {
     fn is_terminated(&self) -> bool {
         self.key.is_none() && self.channel.values.see(State::is_over)
     }
+}
+
+/// What a receiver waits for.
+fn item() -> WaitsFor {
+    WaitsFor::Other("an item of a channel")
 }
 
 /// A [`Receiver`] that keeps no values alive.
@@ -254,7 +260,7 @@ impl<T, S: Sharing> Future for Recv<'_, T, S> {
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         ready!(poll_checkpoint(cx));
-        self.poll_get(cx)
+        noted(self.poll_get(cx), item)
     }
 }
 

@@ -14,6 +14,7 @@ use super::sink::SendSink;
 use super::state::State;
 use super::{Channel, both_ends, upgrade};
 use crate::cancel::poll_checkpoint;
+use crate::debug::{WaitsFor, noted};
 use crate::loom::{Ordering, count_off, fault};
 
 /// The end of a channel that sends; clones send into the same one. Made by
@@ -254,7 +255,9 @@ impl<T, S: Sharing> Future for SendFuture<'_, T, S> {
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         ready!(poll_checkpoint(cx));
-        self.poll_put(cx)
+        noted(self.poll_put(cx), || {
+            WaitsFor::Other("a place in a channel")
+        })
     }
 }
 

@@ -12,6 +12,7 @@ use super::shared::Key;
 use super::sharing::{Sharing, Threads};
 use super::state::State;
 use crate::cancel::poll_checkpoint;
+use crate::debug::{WaitsFor, noted};
 
 /// A [`Sender`] as a [`Sink`], of [`Sender::into_sink`].
 ///
@@ -57,7 +58,8 @@ impl<T, S: Sharing> Sink<T> for SendSink<T, S> {
         let Some(sender) = sender else {
             return Poll::Ready(Err(SendError(())));
         };
-        let reserved = ready!(sender.channel.values.poll_reserve(key, cx));
+        let reserved = sender.channel.values.poll_reserve(key, cx);
+        let reserved = ready!(noted(reserved, || WaitsFor::Other("a place in a channel")));
         *ready = reserved.is_ok();
         Poll::Ready(reserved)
     }

@@ -42,6 +42,7 @@ use super::listeners::{Listeners, change, leave, poll_look};
 use super::shared::Key;
 use super::wakes::Wakes;
 use crate::cancel::poll_checkpoint;
+use crate::debug::{WaitsFor, noted};
 use crate::loom::{Lock, fault};
 
 struct Shared<T>(Lock<State<T>>);
@@ -411,7 +412,10 @@ impl<T> Future for Changed<'_, T> {
         let Self { receiver, key } = &mut *self;
         let state = &receiver.shared.0;
         let look = |state: &mut State<T>| receiver.look(state);
-        let seen = ready!(poll_look(state, |state| &mut state.changes, key, cx, look));
+        let seen = poll_look(state, |state| &mut state.changes, key, cx, look);
+        let seen = ready!(noted(seen, || WaitsFor::Other(
+            "a change of a watched value"
+        )));
         Poll::Ready(seen.map(|seen| receiver.seen = seen))
     }
 }
@@ -446,7 +450,10 @@ impl<T> Future for Closed<'_, T> {
         ready!(poll_checkpoint(cx));
         let Self { shared, key } = &mut *self;
         let gone = |state: &mut State<T>| (state.receivers == 0).then_some(());
-        poll_look(&shared.0, |state| &mut state.ends, key, cx, gone)
+        let gone = poll_look(&shared.0, |state| &mut state.ends, key, cx, gone);
+        noted(gone, || {
+            WaitsFor::Other("the receivers of a watched value to go")
+        })
     }
 }
 

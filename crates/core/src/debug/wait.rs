@@ -1,7 +1,12 @@
 //! What a task waits for, told by whoever makes it wait.
 
 use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Instant;
+
+use pin_project_lite::pin_project;
 
 use super::{is_debug, registry};
 use crate::runtime::TaskInfo;
@@ -49,5 +54,67 @@ impl fmt::Display for WaitsFor {
 pub fn note_wait(wait: impl FnOnce() -> WaitsFor) {
     if is_debug() {
         registry::note(wait());
+    }
+}
+
+/// [Notes](note_wait) what is waited for if `poll` is pending, and returns it.
+///
+/// # Examples
+///
+/// ```
+/// use std::task::Poll;
+/// use kumi_core::debug::{WaitsFor, noted};
+///
+/// fn poll_take(items: &mut Vec<u32>) -> Poll<u32> {
+///     let poll = items.pop().map_or(Poll::Pending, Poll::Ready);
+///     noted(poll, || WaitsFor::Other("an item"))
+/// }
+/// ```
+#[inline]
+pub fn noted<T>(poll: Poll<T>, wait: impl FnOnce() -> WaitsFor) -> Poll<T> {
+    if poll.is_pending() {
+        note_wait(wait);
+    }
+    poll
+}
+
+/// Names what `future` waits for whenever it is pending, for debug mode: "a connection of the pool".
+///
+/// For futures of others, or of your own, that [note](note_wait) nothing. Otherwise it changes nothing.
+///
+/// # Cancel safety
+///
+/// That of `future`.
+///
+/// # Examples
+///
+/// ```
+/// use kumi_core::debug;
+/// use kumi_core::runtime::Runtime;
+///
+/// kumi_sim::Sim::new().block_on(debug::waiting_for("the answer", async { 42 }));
+/// ```
+pub fn waiting_for<F: Future>(what: &'static str, future: F) -> WaitingFor<F> {
+    WaitingFor { what, future }
+}
+
+pin_project! {
+    /// The future of [`waiting_for`].
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless polled"]
+    pub struct WaitingFor<F> {
+        what: &'static str,
+        #[pin]
+        future: F,
+    }
+}
+
+impl<F: Future> Future for WaitingFor<F> {
+    type Output = F::Output;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        noted(this.future.poll(cx), || WaitsFor::Other(this.what))
     }
 }

@@ -12,7 +12,7 @@ use pin_project_lite::pin_project;
 use super::error::{Failure, GroupError};
 use super::shared::{Handler, Shared, TaskGroup};
 use crate::context::{self, CancelReason, Node, Wall};
-use crate::debug;
+use crate::debug::{self, WaitsFor, note_wait};
 use crate::loom::fault;
 use crate::runtime::Spawn;
 
@@ -295,6 +295,7 @@ where
             self.shared.cancel_children();
         }
         if !self.shared.try_close() {
+            note_wait(|| WaitsFor::Other("the children of its group"));
             return Poll::Pending;
         }
         let this = self.project();

@@ -11,6 +11,7 @@ use std::io;
 use std::task::{Context, Poll, ready};
 
 use crate::cancel::poll_checkpoint;
+use crate::debug::{WaitsFor, noted, waiting_for};
 use crate::runtime::{Direction, Done, Io, Registered, Source};
 
 /// A socket of type `S`, registered with the runtime `R`.
@@ -39,7 +40,8 @@ impl<R: Io, S: Source> Fd<R, S> {
     ) -> Poll<io::Result<T>> {
         loop {
             ready!(poll_checkpoint(cx));
-            match ready!(self.0.poll_io(cx, direction, &mut op)) {
+            let done = self.0.poll_io(cx, direction, &mut op);
+            match ready!(noted(done, || WaitsFor::Other(what(direction)))) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 done => return Poll::Ready(done),
             }
@@ -56,7 +58,7 @@ impl<R: Io, S: Source> Fd<R, S> {
             poll_fn(poll_checkpoint).await;
             match self.0.try_io(direction, &mut op) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.0.ready(direction).await?;
+                    waiting_for(what(direction), self.0.ready(direction)).await?;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 done => return done,
@@ -75,7 +77,15 @@ impl<R: Io, S: Source> Fd<R, S> {
 
     pub(super) async fn ready(&self, direction: Direction) -> io::Result<()> {
         poll_fn(poll_checkpoint).await;
-        self.0.ready(direction).await
+        waiting_for(what(direction), self.0.ready(direction)).await
+    }
+}
+
+/// What a task waits for.
+fn what(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Read => "a socket to be readable",
+        Direction::Write => "a socket to be writable",
     }
 }
 

@@ -10,7 +10,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
-use super::{enter, guard};
+use super::{enter, guard, waiting_for};
 
 /// Lets so many tasks wait for each other, again and again.
 ///
@@ -118,7 +118,7 @@ impl Barrier {
             if let Some(result) = place.round.result() {
                 return result;
             }
-            ended.await;
+            waiting_for("a barrier", ended).await;
         }
     }
 

@@ -2,7 +2,7 @@
 
 use asyncband::condvar::Condvar;
 
-use super::{MutexGuard, OwnedMutexGuard, enter};
+use super::{MutexGuard, OwnedMutexGuard, enter, waiting_for};
 
 /// Lets tasks that hold a [`Mutex`](super::Mutex) wait until another one has changed what is in it.
 ///
@@ -49,7 +49,7 @@ impl Condition {
     /// Dropping the future frees the mutex for good, and passes a notification on to the next one.
     pub async fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
         enter().await;
-        self.0.wait(guard).await
+        waiting_for("a condition", self.0.wait(guard)).await
     }
 
     /// As [`wait`](Self::wait), with a guard that owns its lock.
@@ -59,7 +59,7 @@ impl Condition {
     /// As for `wait`.
     pub async fn wait_owned<T>(&self, guard: OwnedMutexGuard<T>) -> OwnedMutexGuard<T> {
         enter().await;
-        self.0.wait_owned(guard).await
+        waiting_for("a condition", self.0.wait_owned(guard)).await
     }
 
     /// Waits as long as `condition` is true of the value. Does not suspend if it is false already.

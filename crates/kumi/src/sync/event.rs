@@ -7,7 +7,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::enter;
+use super::{enter, waiting_for};
 
 /// A flag that tasks wait for until it is set.
 ///
@@ -72,7 +72,7 @@ impl Event {
         }
         let listener = self.waiting.listen();
         if !self.is_set() {
-            listener.await;
+            waiting_for("an event", listener).await;
         }
     }
 }

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex};
 
 use asyncband::semaphore::Semaphore;
 
-use super::{enter, guard};
+use super::{enter, guard, waiting_for};
 
 /// Limits how many do something at a time, with a total that can be changed at any time.
 ///
@@ -86,7 +86,9 @@ impl Limiter {
         }
         enter().await;
         let settle = Settle(self);
-        self.0.free.acquire(1).await.forget();
+        waiting_for("a token of a limiter", self.0.free.acquire(1))
+            .await
+            .forget();
         std::mem::forget(settle);
         self.lend()
     }

@@ -7,7 +7,7 @@ use asyncband::{mutex, rwlock};
 
 use super::{
     MutexGuard, OwnedMutexGuard, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLockReadGuard,
-    RwLockWriteGuard, enter,
+    RwLockWriteGuard, enter, waiting_for,
 };
 
 /// A value that one task at a time may use, in the order in which they ask.
@@ -48,7 +48,7 @@ impl<T> Mutex<T> {
     /// Dropping the future gives up its place; a lock that it had been handed goes to the next.
     pub async fn lock(&self) -> MutexGuard<'_, T> {
         enter().await;
-        self.inner.lock().await
+        waiting_for("a mutex", self.inner.lock()).await
     }
 
     /// As [`lock`](Self::lock), with a guard that can be moved into a task.
@@ -58,7 +58,7 @@ impl<T> Mutex<T> {
     /// As for `lock`.
     pub async fn lock_owned(&self) -> OwnedMutexGuard<T> {
         enter().await;
-        Arc::clone(&self.inner).lock_owned().await
+        waiting_for("a mutex", Arc::clone(&self.inner).lock_owned()).await
     }
 
     /// Locks it if it is free and nobody waits for it.
@@ -146,7 +146,7 @@ impl<T> RwLock<T> {
     /// Dropping the future gives up its place; a lock that it had been handed goes to the next.
     pub async fn read(&self) -> RwLockReadGuard<'_, T> {
         enter().await;
-        self.inner.read().await
+        waiting_for("a lock to read", self.inner.read()).await
     }
 
     /// Waits until nobody holds it or has come before, and locks it for writing.
@@ -156,7 +156,7 @@ impl<T> RwLock<T> {
     /// As for [`read`](Self::read).
     pub async fn write(&self) -> RwLockWriteGuard<'_, T> {
         enter().await;
-        self.inner.write().await
+        waiting_for("a lock to write", self.inner.write()).await
     }
 
     /// As [`read`](Self::read), with a guard that can be moved into a task.
@@ -166,7 +166,7 @@ impl<T> RwLock<T> {
     /// As for `read`.
     pub async fn read_owned(&self) -> OwnedRwLockReadGuard<T> {
         enter().await;
-        Arc::clone(&self.inner).read_owned().await
+        waiting_for("a lock to read", Arc::clone(&self.inner).read_owned()).await
     }
 
     /// As [`write`](Self::write), with a guard that can be moved into a task.
@@ -176,7 +176,7 @@ impl<T> RwLock<T> {
     /// As for [`read`](Self::read).
     pub async fn write_owned(&self) -> OwnedRwLockWriteGuard<T> {
         enter().await;
-        Arc::clone(&self.inner).write_owned().await
+        waiting_for("a lock to write", Arc::clone(&self.inner).write_owned()).await
     }
 
     /// Locks it for reading if that needs no waiting.

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use asyncband::semaphore;
 
-use super::{OwnedSemaphorePermit, SemaphorePermit, enter};
+use super::{OwnedSemaphorePermit, SemaphorePermit, enter, waiting_for};
+
+/// What a task waits for.
+const PERMITS: &str = "permits of a semaphore";
 
 /// A number of permits, handed out in the order in which tasks ask for them.
 ///
@@ -58,7 +61,7 @@ impl Semaphore {
     /// As for [`acquire`](Self::acquire).
     pub async fn acquire_many(&self, permits: usize) -> SemaphorePermit<'_> {
         enter().await;
-        self.inner.acquire(permits).await
+        waiting_for(PERMITS, self.inner.acquire(permits)).await
     }
 
     /// As [`acquire`](Self::acquire), with a permit that can be moved into a task.
@@ -77,7 +80,7 @@ impl Semaphore {
     /// As for [`acquire`](Self::acquire).
     pub async fn acquire_many_owned(&self, permits: usize) -> OwnedSemaphorePermit {
         enter().await;
-        Arc::clone(&self.inner).acquire_owned(permits).await
+        waiting_for(PERMITS, Arc::clone(&self.inner).acquire_owned(permits)).await
     }
 
     /// Takes a permit if there is one and nobody waits for it.
