@@ -9,7 +9,7 @@ use kumi_core::runtime::{Owned, Runtime};
 
 use crate::{Capability, Harness, reports};
 
-/// How long a case may take, all rounds together.
+/// How long a round of a case may take: a lost wake-up takes for ever, and many rounds as long as they take.
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// Makes a runtime for a case that starts and ends runtimes itself.
@@ -23,7 +23,8 @@ pub type Fresh<'a, R> = &'a dyn Fn() -> Owned<R>;
 ///
 /// # Panics
 ///
-/// With the panic of the case; or, with its name, if the case has not ended after thirty seconds.
+/// With the panic of the case; or, with its name, if one of its rounds has not ended after thirty
+/// seconds.
 /// Its thread is then left behind.
 pub fn check<H, C>(name: &'static str, make: fn() -> H, needs: &'static [Capability], case: C)
 where
@@ -31,7 +32,7 @@ where
     C: Fn(Fresh<'_, H::Runtime>) + Send + 'static,
 {
     reports::install();
-    let body = move || {
+    let body = move |round_ended: &dyn Fn()| {
         let harness = make();
         let lacking = needs.iter().find(|need| harness.lacks().contains(need));
         if let Some(need) = lacking {
@@ -44,6 +45,7 @@ where
                 eprintln!("`{name}` failed in round {round} of {}", harness.rounds());
                 resume_unwind(panic);
             }
+            round_ended();
         }
     };
     limited(name, LIMIT, body);
@@ -55,16 +57,26 @@ pub fn run<R: Runtime>(fresh: Fresh<'_, R>, case: impl AsyncFnOnce(R)) {
     owner.block_on(case(owner.handle()));
 }
 
-/// Runs `body` on a thread of its own, but waits no longer than `limit`.
-fn limited(name: &str, limit: Duration, body: impl FnOnce() + Send + 'static) {
-    let (done, wait) = mpsc::channel();
+/// Runs `body` on a thread of its own, but waits no longer than `limit` for it to end, or to call what it is
+/// given, after which it has as long again.
+fn limited(name: &str, limit: Duration, body: impl FnOnce(&dyn Fn()) + Send + 'static) {
+    let (told, tells) = mpsc::channel();
     let run = move || {
         // The receiver is gone if the case was too slow; nobody is left to be told.
-        let _ = done.send(catch_unwind(AssertUnwindSafe(body)));
+        let tell = |end| drop(told.send(end));
+        let ended = catch_unwind(AssertUnwindSafe(|| body(&|| tell(None))));
+        tell(Some(ended));
     };
     let spawned = thread::Builder::new().name(name.to_owned()).spawn(run);
     let thread = spawned.expect("the system gives a thread");
-    match wait.recv_timeout(limit) {
+    let ended = loop {
+        match tells.recv_timeout(limit) {
+            Ok(None) => {}
+            Ok(Some(ended)) => break Ok(ended),
+            Err(error) => break Err(error),
+        }
+    };
+    match ended {
         Ok(result) => {
             // Thread-locals are torn down, and with them what the runtime keeps there.
             thread.join().expect("the panic of a case is caught");
@@ -91,7 +103,7 @@ mod tests {
 
     #[test]
     fn a_panic_reaches_the_test() {
-        let failed = || limited("a::b", LIMIT, || panic!("clause broken"));
+        let failed = || limited("a::b", LIMIT, |_| panic!("clause broken"));
         assert_eq!(message(failed), "clause broken");
     }
 
@@ -100,7 +112,8 @@ mod tests {
         let (release, wait) = mpsc::channel::<()>();
         let limit = Duration::from_millis(10);
         let hang = || {
-            limited("a::b", limit, move || {
+            limited("a::b", limit, move |round_ended| {
+                round_ended();
                 let _ = wait.recv();
             })
         };
