@@ -30,9 +30,11 @@ impl Quiet {
     pub(crate) fn kernel(&mut self, lp: &Loop, turn: &mut Turn<'_>) {
         let (began, limit) = (Instant::now(), debug::blocked_after());
         turn.kernel((!self.told).then_some(limit));
+        // Before the look at what is ready: a closure that is listed no more has woken who waits for it.
+        let is_quiet = !self.told && began.elapsed() >= limit && !is_waiting(lp);
         if turn.has_more() {
             self.told = false;
-        } else if !self.told && began.elapsed() >= limit && !is_waiting(lp) {
+        } else if is_quiet {
             debug::report_deadlock(lp);
             // The hook may have woken somebody.
             self.told = !turn.has_more();
