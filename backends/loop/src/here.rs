@@ -16,8 +16,8 @@ use std::cell::{Cell, RefCell};
 use std::task::{Context, Poll, Waker};
 
 use kumi_core::runtime::{Job, JobQueue, Ran, Task};
-use slab::Slab;
 
+use crate::live::Live;
 use crate::loom::thread_local;
 use crate::timers::Wheel;
 
@@ -25,7 +25,7 @@ use crate::timers::Wheel;
 pub(crate) struct Here {
     id: Cell<u64>,
     ready: JobQueue,
-    live: RefCell<Slab<Task>>,
+    live: RefCell<Live>,
     wheel: RefCell<Wheel>,
     /// Woken when a task is added and when the last one has ended.
     watcher: RefCell<Option<Waker>>,
@@ -41,7 +41,7 @@ thread_local! {
         Here {
             id: Cell::new(0),
             ready: JobQueue::new(),
-            live: RefCell::new(Slab::new()),
+            live: RefCell::new(Live::new()),
             wheel: RefCell::new(Wheel::new()),
             watcher: RefCell::new(None),
             watched: Cell::new(false),
@@ -60,7 +60,7 @@ pub(crate) struct Resting {
 #[derive(Debug, Default)]
 pub(crate) struct Tasks {
     ready: JobQueue,
-    live: Slab<Task>,
+    live: Live,
 }
 
 impl Resting {
@@ -82,7 +82,7 @@ impl Tasks {
     /// the loop must be closed, so that the woken jobs are dropped.
     pub(crate) fn clear(self) {
         drop(self.ready);
-        for (_, task) in self.live {
+        for task in self.live {
             task.abort();
         }
     }
@@ -167,10 +167,7 @@ impl Here {
 
     /// Lists a task that waits for the first time.
     fn list(&self, task: Task) {
-        let mut live = self.live.borrow_mut();
-        let place = live.vacant_entry();
-        task.set_tag(u32::try_from(place.key()).expect("fewer than 2^32 tasks live"));
-        place.insert(task);
+        self.live.borrow_mut().insert(task);
     }
 
     /// Queues all jobs of `jobs`.
@@ -213,7 +210,7 @@ impl Here {
     #[inline]
     fn ended(&self, key: u32) {
         if key != NEW {
-            let task = self.live.borrow_mut().remove(key as usize);
+            let task = self.live.borrow_mut().remove(key);
             drop(task);
         }
         if self.is_idle() {
@@ -256,7 +253,7 @@ pub(crate) fn for_each(id: u64, visit: &mut dyn FnMut(&Task)) {
     let tasks: Vec<Task> = HERE.with(|here| {
         assert_driven(here, id);
         let live = here.live.borrow();
-        let mut tasks: Vec<Task> = live.iter().map(|(_, task)| task.clone()).collect();
+        let mut tasks: Vec<Task> = live.iter().cloned().collect();
         here.ready.for_each(|job| {
             if job.tag() == NEW {
                 tasks.push(job.task());

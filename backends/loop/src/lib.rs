@@ -22,10 +22,10 @@
 //! If event loops are new to you, begin with [`from_scratch`]: it builds one in twenty lines, and leads from
 //! there to this one.
 //!
-//! `turn` (the loop itself), `here` (what belongs to the thread that drives it), `shared` (what other
-//! threads may touch), `sleep` (how they interrupt its sleep), `timers` and its wheel, `io`, [`guest`]
-//! (a loop inside of another one), [`loop_pool`] (one loop per core), [`asyncio`] (callbacks, promises, `stop`: what programs that come from there
-//! expect). The threads for blocking closures are core's
+//! `turn` (the loop itself), `here` (what belongs to the thread that drives it) and its table `live`,
+//! `shared` (what other threads may touch), `sleep` (how they interrupt its sleep), `timers` and its wheel,
+//! `io`, [`guest`] (a loop inside of another one), [`loop_pool`] (one loop per core), [`asyncio`]
+//! (callbacks, promises, `stop`: what programs that come from there expect). The threads for blocking closures are core's
 //! [`BlockingPool`](kumi_core::blocking::BlockingPool).
 //!
 //! # What ends what
@@ -65,6 +65,7 @@ pub mod guest;
 mod handle;
 mod here;
 mod io;
+mod live;
 mod loom;
 pub mod loop_pool;
 mod quiet;
