@@ -22,7 +22,7 @@ use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use crate::cancel::{Alarms, Ended, ScopeState};
@@ -175,6 +175,8 @@ impl Runner {
             Poll::Pending
         });
         if !drained.await {
+            // It keeps the last waker, and ours may own it.
+            let _ = runtime.poll_idle(&mut Context::from_waker(Waker::noop()));
             let grace = self.grace;
             runtime.for_each_task(&mut |task: &Task| {
                 report(&Report::NotEnded {
