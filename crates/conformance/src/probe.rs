@@ -7,6 +7,7 @@ mod ends;
 #[cfg(unix)]
 mod faulty;
 mod foreign;
+mod forget;
 mod gate;
 mod log;
 mod manual;
@@ -31,6 +32,7 @@ pub(crate) use ends::{Body, ENDS, End, bring_about};
 #[cfg(unix)]
 pub(crate) use faulty::Faulty;
 pub(crate) use foreign::{both, either, unordered};
+pub(crate) use forget::forget;
 pub(crate) use gate::{Gate, Slot, Wait};
 pub(crate) use log::Log;
 pub(crate) use manual::Manual;

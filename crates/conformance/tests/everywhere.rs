@@ -1,7 +1,7 @@
 //! The harness that cancels at every await finds what it is for: each scenario here has one fault.
 
+use std::any::Any;
 use std::future::{Future, pending, poll_fn};
-use std::mem::forget;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 use std::task::{Poll, Waker};
@@ -109,10 +109,11 @@ fn a_part_that_is_cut() {
 
 #[test]
 fn a_value_that_leaks() {
+    static KEPT: Mutex<Vec<Box<dyn Any + Send>>> = Mutex::new(Vec::new());
     let text = failure(Everywhere::new("leak"), async |_, ledger: Ledger| {
         let permit = ledger.hold("permit");
         ledger.step().await;
-        forget(permit);
+        KEPT.lock().unwrap().push(Box::new(permit));
     });
     assert_says(&text, &["finish", "`permit` was never dropped"]);
 }

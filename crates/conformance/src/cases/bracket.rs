@@ -17,7 +17,7 @@ use kumi_core::task::SpawnExt;
 use crate::Fresh;
 use crate::probe::{
     Body, ENDS, End, Gate, Log, Manual, assert_cancelled, assert_panicked, bring_about,
-    counting_waker, either, panic_of, poll_once, poll_with, token, turns, until,
+    counting_waker, either, forget, panic_of, poll_once, poll_with, token, turns, until,
 };
 use crate::reports;
 
@@ -411,7 +411,7 @@ pub async fn forgotten<R: Runtime>(rt: R) {
             assert!(poll_once(&mut region).await.is_pending());
         }
         assert!(log.has("used"));
-        std::mem::forget(region);
+        forget(region);
         checkpoint().await;
         log.read().len()
     });
@@ -421,7 +421,7 @@ pub async fn forgotten<R: Runtime>(rt: R) {
     let ended = scope.run(async {
         let mut region = Box::pin(finally(pending::<()>(), async {}));
         assert!(poll_once(&mut region).await.is_pending());
-        std::mem::forget(region);
+        forget(region);
         handle.cancel();
         checkpoint().await;
     });

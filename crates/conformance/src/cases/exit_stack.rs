@@ -15,8 +15,8 @@ use kumi_core::task::SpawnExt;
 
 use crate::Fresh;
 use crate::probe::{
-    ENDS, End, Gate, Log, assert_cancelled, bring_about, either, panic_of, poll_once, token, turns,
-    until,
+    ENDS, End, Gate, Log, assert_cancelled, bring_about, either, forget, panic_of, poll_once,
+    token, turns, until,
 };
 use crate::reports;
 
@@ -341,13 +341,13 @@ pub async fn forgotten<R: Runtime>(rt: R) {
         let never = || unreachable!("it is forgotten");
         let stack = ExitStack::new();
         stack.push_fn(never);
-        std::mem::forget(stack);
+        forget(stack);
         let mut region = Box::pin(ExitStack::run(async |stack| {
             stack.push_fn(never);
             pending::<()>().await;
         }));
         assert!(poll_once(&mut region).await.is_pending());
-        std::mem::forget(region);
+        forget(region);
         checkpoint().await;
         5
     });

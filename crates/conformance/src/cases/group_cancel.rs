@@ -13,7 +13,7 @@ use kumi_core::runtime::Runtime;
 use kumi_core::task::SpawnExt;
 
 use super::group::{Fails, parked, wait};
-use crate::probe::{Gate, Token, poll_once, token, turns, until};
+use crate::probe::{Gate, Token, forget, poll_once, token, turns, until};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -230,7 +230,7 @@ pub async fn forgotten<R: Runtime>(rt: R) {
         pending::<Result<(), Fails>>().await
     }));
     assert!(poll_once(&mut group).await.is_pending());
-    std::mem::forget(group);
+    forget(group);
     turns(&rt, 3).await;
 }
 

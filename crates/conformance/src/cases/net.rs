@@ -317,7 +317,7 @@ pub async fn connects_by_name<R: Io>(rt: R) {
 /// A socket that outlives its runtime gives errors, and no hang.
 pub fn after_the_shutdown<R: Io>(fresh: Fresh<'_, R>) {
     let rt = fresh();
-    let (listener, stream) = rt.block_on(async {
+    let (listener, stream, _first) = rt.block_on(async {
         let (listener, addr) = listen(&*rt).await;
         let stream = TcpStream::connect(&*rt, addr).await.unwrap();
         // Let the runtime learn that there is nothing to read.
@@ -325,12 +325,11 @@ pub fn after_the_shutdown<R: Io>(fresh: Fresh<'_, R>) {
         let mut early = Box::pin(read(&stream, &mut buf));
         assert!(poll_once(&mut early).await.is_pending());
         drop(early);
-        let (_first, _) = listener.accept().await.unwrap();
+        let (first, _) = listener.accept().await.unwrap();
         let mut more = Box::pin(listener.accept());
         assert!(poll_once(&mut more).await.is_pending());
         drop(more);
-        std::mem::forget(_first);
-        (listener, stream)
+        (listener, stream, first)
     });
     let handle = rt.handle();
     drop(rt);

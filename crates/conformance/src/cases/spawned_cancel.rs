@@ -17,7 +17,9 @@ use kumi_core::task::SpawnExt;
 
 use super::panics::unique;
 use super::spawned::{Fails, Parked};
-use crate::probe::{Gate, assert_panicked, both, hold, panic_of, poll_once, token, turns, until};
+use crate::probe::{
+    Gate, assert_panicked, both, forget, hold, panic_of, poll_once, token, turns, until,
+};
 use crate::reports;
 
 type Job = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -245,7 +247,7 @@ pub async fn forgotten<R: Runtime>(rt: R) {
     let gate = Gate::new();
     let mut gather = Box::pin(rt.gather([hold(held, gate.wait())]));
     assert!(poll_once(&mut gather).await.is_pending());
-    std::mem::forget(gather);
+    forget(gather);
     gate.open();
     until(|| witness.is_dropped()).await;
 }
