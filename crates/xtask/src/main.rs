@@ -20,6 +20,7 @@ mod instructions;
 mod loom;
 mod page;
 mod process;
+mod sanitize;
 mod scratch;
 mod soak;
 mod source;
@@ -67,6 +68,11 @@ enum Check {
     Loom,
     /// Run the tests that count allocations
     Alloc,
+    /// Run the tests of core and of hyper under AddressSanitizer, which sees leaks as well
+    Asan {
+        /// Package names; all if none is given
+        packages: Vec<String>,
+    },
     /// Open the page of a run of the benches in Chromium and look for faults
     Page {
         /// A run, as JSON; without one a run is made up that has something of everything
@@ -133,6 +139,7 @@ fn run(check: Check) -> Result {
         Check::Examples => examples::run(&ws),
         Check::Loom => loom::run(&ws),
         Check::Alloc => checks::alloc(&ws),
+        Check::Asan { packages } => sanitize::run(&ws, &packages),
         Check::Page { file } => page::run(&ws, file.as_deref()),
         Check::Bench { args } => checks::bench(&ws, &args),
         Check::BenchSmoke => checks::bench_smoke(&ws),

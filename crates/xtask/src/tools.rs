@@ -6,28 +6,40 @@ use std::path::{Path, PathBuf};
 use crate::process::{Cmd, Failure, Result};
 
 /// The path of the first of these programs that is in `PATH`; if there is none, installs the package.
-///
-/// It is installed only where `apt-get` is there and may be used; everywhere else the failure says what to
-/// install.
 pub(crate) fn need(program: &[&str], package: &str) -> Result<PathBuf> {
     let find = || program.iter().find_map(|name| in_path(name));
+    or_install(find, &program.join(" or "), &[package])
+}
+
+/// What `find` finds, once the packages are installed if it finds nothing now.
+///
+/// They are installed only where `apt-get` is there and may be used; everywhere else the failure says what to
+/// install.
+pub(crate) fn or_install(
+    find: impl Fn() -> Option<PathBuf>,
+    what: &str,
+    packages: &[&str],
+) -> Result<PathBuf> {
     if let Some(found) = find() {
         return Ok(found);
     }
-    let missing = format!(
-        "needs {}: install the package {package}",
-        program.join(" or ")
-    );
+    let names = packages.join(" ");
+    let noun = if packages.len() == 1 {
+        "package"
+    } else {
+        "packages"
+    };
+    let missing = format!("needs {what}: install the {noun} {names}");
     if in_path("apt-get").is_none() || !is_root() {
         return Err(Failure::new(missing));
     }
     let apt = |args: &[&str]| {
         let cmd = Cmd::new("apt-get", Path::new("/")).args(args);
         cmd.env("DEBIAN_FRONTEND", "noninteractive")
-            .run(&format!("install {package}"))
+            .run(&format!("install {names}"))
     };
     apt(&["update"])?;
-    apt(&["install", "-y", "--no-install-recommends", package])?;
+    apt(&[&["install", "-y", "--no-install-recommends"], packages].concat())?;
     find().ok_or_else(|| Failure::new(missing))
 }
 
