@@ -29,8 +29,8 @@ use crate::debug::{self, Manner};
 use crate::runtime::{Ambient, Spawn, Task};
 
 pub(crate) use frame::{
-    Base, Frame, Kind, effective_deadline, enter_cut, enter_poll, enter_scope, is_cancelled,
-    is_cut, is_here, is_outer_due, is_requested, mark_task, node_here, spend, tie_here,
+    Base, Frame, Kind, add_here, effective_deadline, enter_cut, enter_poll, enter_scope,
+    is_cancelled, is_cut, is_here, is_outer_due, is_requested, mark_task, spend, tie_here,
     wake_running,
 };
 pub(crate) use node::{Members, Node, Wall, drop_then, go_on, report_panic};

@@ -106,7 +106,7 @@ impl Future for WaitCancelled {
             Some((node, place)) if context::is_here(node) => node.listen(*place, cx.waker()),
             _ => {
                 self.leave();
-                self.place = context::node_here().map(|node| {
+                self.place = context::add_here(|node| {
                     let place = node.add_listener(cx.waker());
                     (node, place)
                 });

@@ -488,15 +488,16 @@ pub(crate) fn effective_deadline() -> Option<Instant> {
     })
 }
 
-/// The node of the innermost scope, tied to those around it; none outside of frames.
-///
-/// The caller adds to it at once whatever it wants it for.
-pub(crate) fn node_here() -> Option<Arc<Node>> {
+/// Lends the node of the innermost scope to `add`, which adds something to it, and ties it to those around
+/// it: afterwards, since a node in which there is nothing is untied, perhaps by another thread. None
+/// outside of frames.
+pub(crate) fn add_here<T>(add: impl FnOnce(Arc<Node>) -> T) -> Option<T> {
     with_frame(|frame| {
         let frame = frame?.scope()?;
         let node = frame.node();
-        tie_up(frame, Arc::clone(&node));
-        Some(node)
+        let added = add(Arc::clone(&node));
+        tie_up(frame, node);
+        Some(added)
     })
 }
 

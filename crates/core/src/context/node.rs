@@ -22,7 +22,12 @@
 //!   catches those whom a walk has missed.
 //! - No two locks are held at the same time, and no waker is woken, cloned or dropped under one.
 //! - `live` of a node counts the regions below it: its region children, and its other children whose
-//!   own count is not zero.
+//!   own count is above zero. Regions may end on any thread, and only the thread that polls a scope
+//!   ties something below it. So a region may be counted off before it was counted, and the count be
+//!   below zero, but only while that thread is at it, and not while it looks.
+//! - A scope goes from the one around it when nothing is left that ties it and the count is zero: whoever
+//!   counts off is to find the way up.
+//! - Nothing that has ended is tied: the end sees a tie that came first, and a tie the end.
 //!
 //! [`CancelScope`]: crate::cancel::CancelScope
 
@@ -106,7 +111,7 @@ struct Inner {
     region: bool,
     /// The scope has ended: requests come too late.
     ended: bool,
-    live: usize,
+    live: isize,
     children: Slab<Child>,
     /// The node around, and the place there.
     parent: Option<(Arc<Node>, usize)>,
@@ -278,6 +283,18 @@ impl Node {
         self.inner.lock().live > 0
     }
 
+    /// The same, for a scope that has not registered who polls it; that one is woken by the last region.
+    pub(crate) fn waits_for_live(&self, waker: &Waker) -> bool {
+        if !self.has_live() {
+            return false;
+        }
+        if fault("task_waits_without_a_waker") {
+            return true;
+        }
+        self.register(waker);
+        self.has_live()
+    }
+
     /// What stands around the scope.
     pub(crate) fn wall(&self) -> Wall {
         self.inner.lock().wall
@@ -416,7 +433,8 @@ impl Node {
     fn untie_if_idle(self: &Arc<Self>) {
         let parent = {
             let mut inner = self.inner.lock();
-            let idle = !inner.wants_tie();
+            let idle =
+                !inner.wants_tie() && (inner.live == 0 || fault("scope_goes_before_the_count"));
             idle.then(|| inner.parent.take()).flatten()
         };
         if let Some((parent, place)) = parent {
@@ -441,7 +459,8 @@ impl Node {
         !inner.ended && inner.wants_tie()
     }
 
-    /// Ties the node to `parent`, and no longer to another; false if it was tied to it already.
+    /// Ties the node to `parent`, and no longer to another; false if it was tied to it already, or has
+    /// ended.
     pub(crate) fn tie(self: &Arc<Self>, parent: &Arc<Self>) -> bool {
         if self.is_tied_to(|old| Arc::ptr_eq(old, parent)) {
             return false;
@@ -451,11 +470,18 @@ impl Node {
             let child = Child::Scope(Arc::clone(self));
             parent.inner.lock().children.insert(child)
         };
-        let counts = {
+        let (ended, counts) = {
             let mut inner = self.inner.lock();
-            inner.parent = Some((Arc::clone(parent), place));
-            inner.counts()
+            let ended = inner.ended && !fault("what_has_ended_is_tied");
+            if !ended {
+                inner.parent = Some((Arc::clone(parent), place));
+            }
+            (ended, inner.counts())
         };
+        if ended {
+            parent.remove_scope(place, false);
+            return false;
+        }
         if counts {
             parent.add_live(1);
         }
@@ -508,7 +534,7 @@ impl Node {
             let (parent, waker) = {
                 let mut inner = node.inner.lock();
                 let before = inner.counts();
-                inner.live = inner.live.wrapping_add_signed(change);
+                inner.live += change;
                 let gone = inner.live == 0 && change < 0;
                 // Whoever waits for the last one may not be around it on the stack.
                 let wanted = gone && node.unwinding.load(Ordering::Relaxed);

@@ -200,18 +200,25 @@ impl<S: Scheduler, F: Future> Cell<S, F> {
                     // A request that came during the poll wakes the task once more; those inside who
                     // wait for one are to see it.
                     let seen = || cancel || self.header.scope.get().is_none();
-                    let end = after.abort || after.cancel && !S::DEAF && seen() && !self.unwind();
+                    let end = after.abort || after.cancel && !S::DEAF && seen() && !self.waits(cx);
                     end.then_some(Outcome::Cancelled)
                 }
             }
         })
     }
 
-    /// Tells the regions inside that the task is to end; true if there are any.
-    fn unwind(&self) -> bool {
-        self.header.scope.get().is_some_and(|scope| {
+    /// Tells the regions inside that the task is to end.
+    fn unwind(&self) {
+        if let Some(scope) = self.header.scope.get() {
             let _ = scope.unwind();
-            scope.has_live() && !fault("task_drops_live_regions")
+        }
+    }
+
+    /// The same after a poll; true if there are any, the last of which wakes the task.
+    fn waits(&self, cx: &Context<'_>) -> bool {
+        self.unwind();
+        self.header.scope.get().is_some_and(|scope| {
+            scope.waits_for_live(cx.waker()) && !fault("task_drops_live_regions")
         })
     }
 

@@ -4,7 +4,7 @@
 
 use std::cell::Cell;
 use std::future::{Future, pending, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::Poll;
 
 use kumi_core::cancel::{CancelReason, CancelScope, cancelled};
@@ -14,7 +14,7 @@ use kumi_core::task::SpawnExt;
 use loom::future::block_on;
 use loom::thread;
 
-use crate::support::{Hand, check_three};
+use crate::support::{Hand, check_three, poll_once};
 
 /// A cancel beside a region that begins: its clean-up runs, and the scope resolves.
 #[test]
@@ -181,6 +181,86 @@ fn the_last_region_ends_elsewhere() {
         let thread = thread::spawn(move || drop(moved));
         assert!(block_on(future).is_err());
         thread.join().unwrap();
+    });
+}
+
+/// A region whose future another thread may take out and drop.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "a lock of the test, which no model is to see"
+)]
+#[derive(Clone, Default)]
+struct Movable(std::sync::Arc<std::sync::Mutex<Option<Pinned>>>);
+
+type Pinned = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+impl Movable {
+    fn new() -> Self {
+        let this = Self::default();
+        *this.0.lock().unwrap() = Some(Box::pin(uncancellable(pending::<()>())));
+        this
+    }
+
+    /// Polls it where it is.
+    async fn stay(&self) {
+        poll_fn(|cx| match &mut *self.0.lock().unwrap() {
+            Some(region) => region.as_mut().poll(cx),
+            None => Poll::Pending,
+        })
+        .await;
+    }
+
+    fn take(&self) -> Option<Pinned> {
+        self.0.lock().unwrap().take()
+    }
+}
+
+/// Two regions of a scope in a cancelled scope end at once, one of them on another thread: the outer
+/// scope learns of the last one, whichever that is.
+#[test]
+fn two_regions_of_an_inner_scope_end_elsewhere() {
+    check_three(|| {
+        let (outer, inner) = (CancelScope::new(), CancelScope::new());
+        let handle = outer.handle();
+        let (one, two) = (Movable::new(), Movable::new());
+        let both = async {
+            let (mut one, mut two) = (pin!(one.stay()), pin!(two.stay()));
+            poll_fn(|cx| {
+                assert!(one.as_mut().poll(cx).is_pending());
+                two.as_mut().poll(cx)
+            })
+            .await;
+        };
+        let mut future = pin!(outer.run(inner.run(both)));
+        poll_once(future.as_mut());
+        let (one, two) = (one.take(), two.take());
+        let thread = thread::spawn(move || drop(one));
+        handle.cancel();
+        drop(two);
+        assert!(block_on(future).is_err());
+        thread.join().unwrap();
+    });
+}
+
+/// The last region of a cancelled task ends on another thread beside the task's poll: the task learns
+/// of it.
+#[test]
+fn the_last_region_of_a_task_ends_elsewhere() {
+    check_three(|| {
+        let hand = Hand::new();
+        let region = Movable::new();
+        let inside = region.clone();
+        let handle = hand.spawn(async move { inside.stay().await });
+        hand.run(hand.job());
+        let region = region.take();
+        let thread = thread::spawn(move || drop(region));
+        handle.cancel();
+        hand.run_all();
+        thread.join().unwrap();
+        hand.run_all();
+        assert!(handle.is_finished());
+        drop(handle);
+        hand.assert_empty();
     });
 }
 

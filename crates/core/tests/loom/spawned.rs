@@ -109,6 +109,37 @@ fn the_drop_beside_the_end_of_a_child() {
     });
 }
 
+/// A member of a stream ends beside its first poll, and nobody polls it again: a cancelled scope around it
+/// ends all the same.
+#[test]
+fn one_left_alone_ends_beside_its_first_poll() {
+    check_three(|| {
+        let hand = Hand::new();
+        let scope = CancelScope::new();
+        let handle = scope.handle();
+        let runner = hand.clone();
+        let thread = thread::spawn(move || {
+            while !runner.has_jobs() {
+                thread::yield_now();
+            }
+            runner.run(runner.job());
+        });
+        let mut members = hand.as_completed([ready(7)]);
+        let mut scoped = Box::pin(scope.run(async move {
+            poll_once(Pin::new(&mut members.next()));
+            pending::<()>().await;
+            drop(members);
+        }));
+        poll_once(scoped.as_mut());
+        assert!(handle.cancel());
+        assert!(block_on(scoped).is_err());
+        thread.join().unwrap();
+        drop(handle);
+        hand.run_all();
+        hand.assert_empty();
+    });
+}
+
 /// A member of a stream that nobody polls any more ends beside a cancel of the scope around it: the scope
 /// ends all the same, and not before the member.
 #[test]
