@@ -10,12 +10,14 @@
 //! |---|---|
 //! | `frame` | the frame and the pointer to it, the one place with `unsafe` |
 //! | `node` | the shared record of a scope: who is below, who waits, what was asked |
+//! | `panics` | where the panics of destructors and clean-ups go |
 //! | `vars` | values that children inherit |
 //!
 //! A safe form of the pointer needs a reference count per poll (measured in `ARCHITECTURE.md`).
 
 mod frame;
 mod node;
+mod panics;
 mod reason;
 mod vars;
 
@@ -33,7 +35,8 @@ pub(crate) use frame::{
     is_cancelled, is_cut, is_here, is_outer_due, is_requested, mark_task, spend, tie_here,
     wake_running,
 };
-pub(crate) use node::{Members, Node, Wall, drop_then, go_on, report_panic};
+pub(crate) use node::{Members, Node, Wall};
+pub(crate) use panics::{drop_then, go_on, report_panic};
 pub use reason::CancelReason;
 pub use vars::{LocalKey, WithLocal};
 pub(crate) use vars::{Vars, inherit};

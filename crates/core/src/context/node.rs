@@ -33,19 +33,19 @@
 
 use std::any::Any;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
+use std::panic::Location;
 use std::sync::{Arc, OnceLock, Weak};
 use std::task::Waker;
 use std::time::Instant;
 
 use slab::Slab;
 
+use super::frame;
+use super::panics::report_panic;
 use super::reason::CancelReason;
-use super::{current_task, frame};
 use crate::loom::{AtomicBool, Mutex, Ordering, assert_unlocked, fault};
-use crate::report::{Report, report};
 use crate::runtime::Task;
-use crate::util::{discard, drop_foreign, panic_message, wake_contained};
+use crate::util::{drop_foreign, wake_contained};
 
 /// What stands between a scope and those around it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -571,39 +571,4 @@ impl Inner {
     fn counts(&self) -> bool {
         self.region || self.live > 0
     }
-}
-
-/// Runs `first`, which drops something of a user's, and then `second`, although the first panics; its
-/// panic goes on at the end, and that of the second is reported.
-#[inline]
-pub(crate) fn drop_then(first: impl FnOnce(), second: impl FnOnce()) {
-    let first = catch_unwind(AssertUnwindSafe(first)).err();
-    let second = catch_unwind(AssertUnwindSafe(second)).err();
-    match (first, second) {
-        (Some(first), second) => {
-            if let Some(second) = second {
-                report_panic(second);
-            }
-            go_on(first);
-        }
-        (None, Some(second)) => go_on(second),
-        (None, None) => {}
-    }
-}
-
-/// Goes on with a panic inside of a destructor: reports it if that would end the process, because
-/// another one is on its way.
-pub(crate) fn go_on(panic: Box<dyn Any + Send>) {
-    match std::thread::panicking() {
-        true => report_panic(panic),
-        false => resume_unwind(panic),
-    }
-}
-
-/// Reports a panic of a clean-up that nobody is left to go on with.
-pub(crate) fn report_panic(panic: Box<dyn Any + Send>) {
-    let task = current_task().map(|task| task.info().clone());
-    let message = panic_message(&*panic).to_owned();
-    report(&Report::PanicInCleanUp { task, message });
-    discard(panic);
 }
