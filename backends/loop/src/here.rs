@@ -128,8 +128,7 @@ impl<'a> Drive<'a> {
         HERE.with(|here| {
             here.id.set(id);
             here.ready.append(std::mem::take(&mut resting.tasks.ready));
-            std::mem::swap(&mut *here.live.borrow_mut(), &mut resting.tasks.live);
-            std::mem::swap(&mut *here.wheel.borrow_mut(), &mut resting.wheel);
+            here.exchange(resting);
         });
         Self { resting }
     }
@@ -145,8 +144,8 @@ impl Drop for Drive<'_> {
     fn drop(&mut self) {
         let watcher = HERE.with(|here| {
             here.id.set(0);
-            self.resting.tasks = here.take();
-            std::mem::swap(&mut *here.wheel.borrow_mut(), &mut self.resting.wheel);
+            self.resting.tasks.ready.append(here.ready.take());
+            here.exchange(self.resting);
             here.watched.set(false);
             here.watcher.take()
         });
@@ -155,6 +154,20 @@ impl Drop for Drive<'_> {
 }
 
 impl Here {
+    /// Exchanges the table and the wheel for those of `resting`: at the start of a drive those here were
+    /// never used, and at its end those there.
+    #[inline]
+    fn exchange(&self, resting: &mut Resting) {
+        let (mut live, mut wheel) = (self.live.borrow_mut(), self.wheel.borrow_mut());
+        // They are large, and most drives of a loop that only runs its main future need neither.
+        if live.was_used() || resting.tasks.live.was_used() {
+            std::mem::swap(&mut *live, &mut resting.tasks.live);
+        }
+        if wheel.was_used() || resting.wheel.was_used() {
+            std::mem::swap(&mut *wheel, &mut resting.wheel);
+        }
+    }
+
     /// Queues a job.
     #[inline]
     pub(crate) fn push(&self, job: Job) {

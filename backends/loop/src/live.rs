@@ -24,6 +24,11 @@ impl Live {
         }
     }
 
+    /// Whether it differs from a new one.
+    pub(crate) fn was_used(&self) -> bool {
+        self.places.capacity() > 0 || self.free.capacity() > 0
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.places.len() == self.free.len()
     }

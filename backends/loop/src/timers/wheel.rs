@@ -116,6 +116,12 @@ impl Wheel {
         }
     }
 
+    /// Whether it differs from a new one: there was a timer.
+    #[inline]
+    pub(crate) fn was_used(&self) -> bool {
+        !self.heads.is_empty()
+    }
+
     /// How many timers are armed.
     #[inline]
     pub(crate) fn len(&self) -> usize {
@@ -278,6 +284,10 @@ impl Wheel {
     /// Fires what is due at `now`, in the order in which it is: the wakers go to the end of `out`, with
     /// the times at which they were due.
     pub(crate) fn expire(&mut self, now: u64, out: &mut Vec<(u64, Waker)>) {
+        if !self.was_used() {
+            // It may be exchanged for that of a younger loop, and is to stay as new.
+            return;
+        }
         self.advance(now >> TICK);
         while self.len > 0 {
             let due = self.due.front().copied();

@@ -12,7 +12,7 @@ use super::shared::{Key, Shared};
 use super::state::State;
 use super::store::{Fifo, Heap, Lifo, Store};
 use crate::cancel::poll_checkpoint;
-use crate::debug::{WaitsFor, noted};
+use crate::debug::{WaitsFor, note_wait};
 
 /// The queue was shut down; the value that could not be put, if there was one.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -90,16 +90,19 @@ impl<'a, T, S: Store<T>> Waiting<'a, T, S> {
         Self { shared, key: None }
     }
 
-    /// Polls until it is ready, except in a scope that was cancelled.
+    /// Polls until it is ready, except in a scope that was cancelled; `what` says what it waits for.
     async fn until<R>(
         mut self,
-        what: &'static str,
+        what: impl Fn() -> WaitsFor,
         mut poll: impl FnMut(&Shared<T, S>, &mut Key, &Context<'_>) -> Poll<R>,
     ) -> R {
         poll_fn(|cx| {
             ready!(poll_checkpoint(cx));
             let poll = poll(self.shared, &mut self.key, cx);
-            noted(poll, || WaitsFor::Other(what))
+            if self.key.is_some() {
+                note_wait(&what);
+            }
+            poll
         })
         .await
     }
@@ -116,12 +119,13 @@ async fn put<T, S: Store<T>>(shared: &Shared<T, S>, value: T) -> Result<(), Shut
     let put = |shared: &Shared<T, S>, key: &mut Key, cx: &Context<'_>| {
         shared.poll_put(&mut value, key, cx)
     };
-    let put = Waiting::new(shared).until("a place in a queue", put);
+    let put = Waiting::new(shared).until(|| WaitsFor::Other("a place in a queue"), put);
     put.await.map_err(|SendError(value)| ShutDown(value))
 }
 
 async fn get<T, S: Store<T>>(shared: &Shared<T, S>) -> Result<T, ShutDown> {
-    let get = Waiting::new(shared).until("an item of a queue", Shared::poll_get);
+    let item = || WaitsFor::Other("an item of a queue");
+    let get = Waiting::new(shared).until(item, Shared::poll_get);
     get.await.map_err(|RecvError| ShutDown(()))
 }
 
@@ -318,8 +322,8 @@ macro_rules! queue {
             ///
             /// Nothing is lost when it is dropped.
             pub async fn join(&self) {
-                let join = Waiting::new(&self.0).until("the items of a queue to be done", Shared::poll_join);
-                join.await;
+                let done = || WaitsFor::Other("the items of a queue to be done");
+                Waiting::new(&self.0).until(done, Shared::poll_join).await;
             }
 
             /// Takes no more values. What is in the queue can still be taken; or, if `immediate`, is

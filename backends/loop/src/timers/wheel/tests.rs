@@ -231,3 +231,17 @@ fn a_million_timers_are_moved_a_bounded_number_of_times() {
         "an empty table keeps no million of places"
     );
 }
+
+#[test]
+fn a_wheel_without_a_timer_stays_as_new() {
+    let mut wheel = Wheel::new();
+    let mut due = Vec::new();
+    wheel.expire(u64::MAX, &mut due);
+    assert_eq!(
+        (wheel.tick, wheel.next(), wheel.was_used()),
+        (0, None, false)
+    );
+    let key = wheel.arm(1 << TICK, Waker::noop().clone());
+    assert!(wheel.was_used());
+    assert!(wheel.remove(key).is_some() && wheel.was_used());
+}
