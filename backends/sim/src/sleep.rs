@@ -75,9 +75,10 @@ impl Future for SimSleep {
             drop(this.waiting.take());
             return Poll::Ready(());
         }
-        let pending = noted(Poll::Pending, || WaitsFor::Sleep(this.at));
+        let pending = |at| noted(Poll::Pending, || WaitsFor::Sleep(at));
         let Some(for_timer) = for_timer else {
-            return pending;
+            drop(state);
+            return pending(this.at);
         };
         let old = match this.armed {
             Some(key) => Some(state.time.exchange(key, for_timer)),
@@ -91,7 +92,7 @@ impl Future for SimSleep {
         if for_me.is_some() {
             drop(std::mem::replace(&mut this.waiting, for_me));
         }
-        pending
+        pending(this.at)
     }
 }
 
