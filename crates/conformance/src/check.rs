@@ -9,9 +9,8 @@ use kumi_core::runtime::{Owned, Runtime};
 
 use crate::{Capability, Harness, reports};
 
-/// How long a round of a case may take. A lost wake-up takes for ever, and the longest case three seconds; one
-/// whose threads wait for one another all the time takes twenty times as long where many want to run.
-const LIMIT: Duration = Duration::from_secs(120);
+/// How long a round of a case may take: a lost wake-up takes for ever, and many rounds as long as they take.
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// Makes a runtime for a case that starts and ends runtimes itself.
 pub type Fresh<'a, R> = &'a dyn Fn() -> Owned<R>;
@@ -24,8 +23,8 @@ pub type Fresh<'a, R> = &'a dyn Fn() -> Owned<R>;
 ///
 /// # Panics
 ///
-/// With the panic of the case; or, with its name, if one of its rounds has not ended after two
-/// minutes.
+/// With the panic of the case; or, with its name, if one of its rounds has not ended after thirty
+/// seconds.
 /// Its thread is then left behind.
 pub fn check<H, C>(name: &'static str, make: fn() -> H, needs: &'static [Capability], case: C)
 where

@@ -52,8 +52,8 @@
 //! # What a failure says
 //!
 //! The first line of a case's docs in [`cases`] is the clause that was broken.
-//! A case of which a round has not ended after two minutes fails by its name; a lost wake-up looks like
-//! that.
+//! A case of which a round has not ended after thirty seconds fails by its name; a lost wake-up looks
+//! like that.
 //! With several [rounds](Harness::rounds), the failing one is named, so that a seed can be replayed.
 //!
 //! # What the suite does to its process
