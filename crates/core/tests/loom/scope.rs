@@ -150,40 +150,6 @@ fn cancel_of_a_task_beside_a_region_that_begins() {
     });
 }
 
-/// The last region of a cancelled scope ends on another thread, because its future was moved there:
-/// the scope learns of it.
-#[test]
-fn the_last_region_ends_elsewhere() {
-    check_three(|| {
-        let scope = CancelScope::new();
-        let handle = scope.handle();
-        #[allow(
-            clippy::disallowed_methods,
-            reason = "a lock of the test, which no model is to see"
-        )]
-        let region = std::sync::Mutex::new(Some(Box::pin(uncancellable(pending::<()>()))));
-        let mut future = pin!(scope.run(async {
-            poll_fn(|cx| {
-                let mut region = region.lock().unwrap();
-                match &mut *region {
-                    Some(region) => region.as_mut().poll(cx),
-                    None => Poll::Pending,
-                }
-            })
-            .await;
-        }));
-        block_on(poll_fn(|cx| {
-            assert!(future.as_mut().poll(cx).is_pending());
-            Poll::Ready(())
-        }));
-        handle.cancel();
-        let moved = region.lock().unwrap().take();
-        let thread = thread::spawn(move || drop(moved));
-        assert!(block_on(future).is_err());
-        thread.join().unwrap();
-    });
-}
-
 /// A region whose future another thread may take out and drop.
 #[allow(
     clippy::disallowed_methods,
@@ -213,6 +179,24 @@ impl Movable {
     fn take(&self) -> Option<Pinned> {
         self.0.lock().unwrap().take()
     }
+}
+
+/// The last region of a cancelled scope ends on another thread, because its future was moved there:
+/// the scope learns of it.
+#[test]
+fn the_last_region_ends_elsewhere() {
+    check_three(|| {
+        let scope = CancelScope::new();
+        let handle = scope.handle();
+        let region = Movable::new();
+        let mut future = pin!(scope.run(region.stay()));
+        poll_once(future.as_mut());
+        handle.cancel();
+        let moved = region.take();
+        let thread = thread::spawn(move || drop(moved));
+        assert!(block_on(future).is_err());
+        thread.join().unwrap();
+    });
 }
 
 /// Two regions of a scope in a cancelled scope end at once, one of them on another thread: the outer

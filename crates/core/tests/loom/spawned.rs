@@ -4,7 +4,7 @@
 use std::future::{Future, pending, ready};
 use std::pin::Pin;
 
-use kumi_core::cancel::CancelScope;
+use kumi_core::cancel::{CancelHandle, CancelScope, Cancelled};
 use kumi_core::spawned::Combine;
 use loom::future::block_on;
 use loom::thread::{self, JoinHandle};
@@ -29,6 +29,25 @@ fn child_beside(hand: &Hand, combinator: &mut (impl Future + Unpin)) -> JoinHand
 fn all_beside(hand: &Hand) -> JoinHandle<()> {
     let runner = hand.clone();
     thread::spawn(move || runner.run_all())
+}
+
+/// A scope around a stream of one member, which is polled once and never again.
+fn left_alone(
+    hand: &Hand,
+) -> (
+    CancelHandle,
+    Pin<Box<impl Future<Output = Result<(), Cancelled>> + use<>>>,
+) {
+    let scope = CancelScope::new();
+    let handle = scope.handle();
+    let mut members = hand.as_completed([ready(7)]);
+    let mut scoped = Box::pin(scope.run(async move {
+        poll_once(Pin::new(&mut members.next()));
+        pending::<()>().await;
+        drop(members);
+    }));
+    poll_once(scoped.as_mut());
+    (handle, scoped)
 }
 
 /// The only child ends beside a poll: who waits is woken, and finds what it returned.
@@ -115,8 +134,6 @@ fn the_drop_beside_the_end_of_a_child() {
 fn one_left_alone_ends_beside_its_first_poll() {
     check_three(|| {
         let hand = Hand::new();
-        let scope = CancelScope::new();
-        let handle = scope.handle();
         let runner = hand.clone();
         let thread = thread::spawn(move || {
             while !runner.has_jobs() {
@@ -124,13 +141,7 @@ fn one_left_alone_ends_beside_its_first_poll() {
             }
             runner.run(runner.job());
         });
-        let mut members = hand.as_completed([ready(7)]);
-        let mut scoped = Box::pin(scope.run(async move {
-            poll_once(Pin::new(&mut members.next()));
-            pending::<()>().await;
-            drop(members);
-        }));
-        poll_once(scoped.as_mut());
+        let (handle, scoped) = left_alone(&hand);
         assert!(handle.cancel());
         assert!(block_on(scoped).is_err());
         thread.join().unwrap();
@@ -146,15 +157,7 @@ fn one_left_alone_ends_beside_its_first_poll() {
 fn a_cancel_beside_the_end_of_one_left_alone() {
     check_three(|| {
         let hand = Hand::new();
-        let scope = CancelScope::new();
-        let handle = scope.handle();
-        let mut members = hand.as_completed([ready(7)]);
-        let mut scoped = Box::pin(scope.run(async move {
-            poll_once(Pin::new(&mut members.next()));
-            pending::<()>().await;
-            drop(members);
-        }));
-        poll_once(scoped.as_mut());
+        let (handle, scoped) = left_alone(&hand);
         let (job, runner) = (hand.job(), hand.clone());
         let thread = thread::spawn(move || runner.run(job));
         assert!(handle.cancel());
