@@ -215,20 +215,29 @@ async fn what_else_is_waited_for() {
 #[kumi::test(loop, tokio, smol)]
 async fn what_sockets_are_waited_for() {
     let _alone = Alone::new();
-    let listener = kumi::net::listen("127.0.0.1:0").await.expect("a port");
+    use futures::{AsyncRead, AsyncWrite};
+    let listener = Arc::new(kumi::net::listen("127.0.0.1:0").await.expect("a port"));
     let address = listener.local_addr().expect("it has one");
     let held = kumi::net::connect(address).await.expect("it listens");
     let _accepted = listener.accept().await.expect("it is there");
-    waits(
-        "a socket to be readable",
-        async move { listener.accept().await },
-    )
-    .await;
+    let accepts = Arc::clone(&listener);
+    let accept = async move { accepts.accept().await };
+    waits("a socket to be readable", accept).await;
     let mut buf = [0; 1];
-    use futures::AsyncRead;
     let mut stream = held;
     let read = async move { poll_fn(|cx| Pin::new(&mut stream).poll_read(cx, &mut buf)).await };
     waits("a socket to be readable", read).await;
+
+    // Nobody reads on the other side.
+    let mut writes = kumi::net::connect(address).await.expect("it listens");
+    let write = async move {
+        loop {
+            let bytes = vec![0; 1 << 16];
+            let wrote = poll_fn(|cx| Pin::new(&mut writes).poll_write(cx, &bytes)).await;
+            wrote.expect("it is open");
+        }
+    };
+    waits("a socket to be writable", write).await;
 }
 
 /// Debug mode, for one test at a time.
