@@ -82,7 +82,7 @@ fn a_parked_task_on_the_own_loop_takes_few_bytes_beside_its_future() {
         });
     });
     let bytes = info.bytes_current / PARKED as i64 - size_of::<Parked>() as i64;
-    assert!(bytes <= 136, "{bytes} bytes per task");
+    assert!(bytes <= 88, "{bytes} bytes per task");
 }
 
 /// The places of the timers themselves stay with the loop: once there were as many, there is room.

@@ -207,6 +207,11 @@ impl Spawn for Loop {
     fn ambient(&self) -> Option<Ambient<'_>> {
         Some(Ambient::new(self).with_local(self).with_io(self))
     }
+
+    #[inline]
+    fn is_host(&self) -> bool {
+        false
+    }
 }
 
 impl SpawnLocal for Loop {

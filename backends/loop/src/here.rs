@@ -232,6 +232,7 @@ impl Here {
     }
 
     /// Whether no task is left, as far as this thread knows.
+    #[inline]
     fn is_idle(&self) -> bool {
         self.ready.is_empty() && self.live.borrow().is_empty()
     }

@@ -29,6 +29,7 @@ impl Live {
         self.places.capacity() > 0 || self.free.capacity() > 0
     }
 
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.places.len() == self.free.len()
     }

@@ -179,6 +179,10 @@ impl Spawn for Sim {
     fn ambient(&self) -> Option<Ambient<'_>> {
         Some(Ambient::new(self).with_local(self))
     }
+
+    fn is_host(&self) -> bool {
+        false
+    }
 }
 
 impl SpawnLocal for Sim {

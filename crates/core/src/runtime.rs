@@ -18,6 +18,7 @@
 //!    **polls** it as the future it is, with a waker of its own, until it is ready. It chooses per
 //!    job, and must not do both. A job that is run comes back through `spawn_job` each time its
 //!    task is woken; a job that is polled never does.
+//!    A backend that polls none says so ([`Spawn::is_host`]), and its tasks are smaller.
 //! 3. Every job that was accepted is run or polled in the end. A job that cannot be is dropped:
 //!    then core drops the future of its task, its joiner gets "cancelled", and the loss is
 //!    reported. A backend that shuts down drops the jobs it holds, on a thread of its choice.
@@ -92,7 +93,8 @@ pub use erased::{Ambient, AmbientSource, BoxSleep, DynRuntime, DynSpawnLocal};
 pub use erased_io::{AnyRegistered, AnySource, DynIo, DynRegistered};
 #[cfg(unix)]
 pub use io::{Direction, Done, Io, Registered, Source};
-pub(crate) use job::header::{self, Header, PollFn, VTable};
+pub(crate) use job::extra::{Extended, Extra};
+pub(crate) use job::header::{self, Header, Holds, PollFn, VTable};
 pub use job::queue::{JobQueue, SharedJobQueue};
 pub(crate) use job::state::New;
 pub use job::task::{Task, TaskId, TaskInfo};

@@ -26,6 +26,7 @@ mod join;
 mod recycle;
 mod scheduler;
 mod shield;
+mod slot;
 
 pub use crate::context::current_task;
 pub use crate::runtime::{Task, TaskId, TaskInfo};

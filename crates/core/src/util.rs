@@ -1,5 +1,6 @@
 //! Small helpers without state that every layer may use.
 
+mod once_arc;
 mod waker;
 
 use std::any::Any;
@@ -13,6 +14,7 @@ use std::time::{Duration, Instant};
 #[doc(hidden)]
 pub use crate::loom::Spin;
 use crate::loom::thread_local;
+pub(crate) use once_arc::OnceArc;
 pub(crate) use waker::{WakerSlot, drop_foreign, wake_contained};
 
 /// No deadline lies further ahead than this: about a thousand years.
@@ -65,12 +67,16 @@ pub fn wake_all(wakers: impl IntoIterator<Item = Waker>) {
 /// The number of the calling thread: unique in this process, never used again.
 ///
 /// Cheaper than `std::thread::current().id()`, which clones a reference count.
+#[inline]
 pub(crate) fn thread_number() -> u64 {
-    static NEXT: AtomicU64 = AtomicU64::new(1);
+    #[cold]
+    fn fresh() -> u64 {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        NEXT.fetch_add(1, Ordering::Relaxed)
+    }
     thread_local! {
         static NUMBER: Cell<u64> = const { Cell::new(0) };
     }
-    let fresh = || NEXT.fetch_add(1, Ordering::Relaxed);
     NUMBER
         .try_with(|number| {
             if number.get() == 0 {

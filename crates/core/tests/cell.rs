@@ -8,12 +8,14 @@
 //! that of their output, in that of what they panicked with.
 //!
 //! [`world`] has the cell and what holds it, [`spec`] what is to happen, [`probe`] the future;
-//! [`misuse`] is about backends that break their contract.
+//! [`misuse`] is about backends that break their contract, [`shapes`] about what is in front of a cell.
 
 #[path = "cell/misuse.rs"]
 mod misuse;
 #[path = "cell/probe.rs"]
 mod probe;
+#[path = "cell/shapes.rs"]
+mod shapes;
 #[path = "cell/spec.rs"]
 mod spec;
 #[path = "cell/world.rs"]

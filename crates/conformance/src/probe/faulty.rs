@@ -138,6 +138,10 @@ impl<R: Spawn> Spawn for Faulty<R> {
     fn tasks(&self) -> Option<&Tasks> {
         self.inner.tasks()
     }
+
+    fn is_host(&self) -> bool {
+        self.inner.is_host()
+    }
 }
 
 impl<R: SpawnBlocking> SpawnBlocking for Faulty<R> {

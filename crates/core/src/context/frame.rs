@@ -77,7 +77,7 @@ impl<'a> Base<'a> {
         Self {
             source: Some(source),
             task: Some(task),
-            vars: header::deref(task).vars.as_ref(),
+            vars: header::vars(task),
             kind,
             woken,
             cut: false,
@@ -229,7 +229,7 @@ impl<'a> Frame<'a> {
         match &self.slot {
             Slot::Task(task) => {
                 let scope = header::deref(task).scope.get();
-                scope.is_some_and(|scope| Arc::ptr_eq(scope, node))
+                scope.is_some_and(|scope| Arc::ptr_eq(&scope, node))
             }
             Slot::Here(slot) => {
                 let held = slot.take();
@@ -261,7 +261,7 @@ impl<'a> Frame<'a> {
             Slot::Through => unreachable!("`scope` skips such frames"),
             Slot::Task(task) => {
                 let scope = &header::deref(task).scope;
-                Arc::clone(scope.get_or_init(|| Arc::new(Node::new(Wall::None))))
+                Arc::clone(&scope.get_or_init(|| Arc::new(Node::new(Wall::None))))
             }
             Slot::Here(slot) => {
                 let node = slot
@@ -411,6 +411,7 @@ pub(super) fn with_source<T>(f: impl FnOnce(Option<&dyn AmbientSource>) -> T) ->
 }
 
 /// Lends the variables that are set here to `f`.
+#[inline]
 pub(super) fn with_vars<T>(f: impl FnOnce(Option<&Vars>) -> T) -> T {
     with_base(|base| f(base.and_then(|base| base.vars)))
 }

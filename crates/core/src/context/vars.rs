@@ -47,6 +47,7 @@ impl Drop for Var {
 }
 
 /// The values in force here, for a task that is being spawned.
+#[inline]
 pub(crate) fn inherit() -> Option<Vars> {
     frame::with_vars(|vars| vars.cloned())
 }

@@ -22,6 +22,8 @@ use crate::task::{JoinHandle, Scheduler};
 pub(super) struct Member<E, R> {
     pub(super) group: Arc<Shared<E, R>>,
     pub(super) background: bool,
+    /// Its place in the group's list of children.
+    pub(super) place: u32,
 }
 
 impl<E: Send + 'static, R: Spawn> AmbientSource for Member<E, R> {
@@ -42,6 +44,11 @@ impl<E: Send + 'static, R: Spawn> Scheduler for Member<E, R> {
         Spawn::tasks(&self.group.runtime)
     }
 
+    #[inline]
+    fn is_host(&self) -> bool {
+        Spawn::is_host(&self.group.runtime)
+    }
+
     fn group(&self) -> Option<&'static Location<'static>> {
         Some(self.group.location)
     }
@@ -51,8 +58,8 @@ impl<E: Send + 'static, R: Spawn> Scheduler for Member<E, R> {
         None
     }
 
-    fn ended(&self, place: u32) {
-        self.group.ended(place, self.background);
+    fn ended(&self) {
+        self.group.ended(self.place, self.background);
     }
 }
 

@@ -43,8 +43,8 @@ struct Inner<E> {
     background: usize,
     /// Children that have been given to the runtime and have not ended.
     in_flight: usize,
-    /// The children that are alive.
-    children: Slab<Task>,
+    /// The children that are alive; without a task while one is about to be made.
+    children: Slab<Option<Task>>,
     /// Those of them that wait for their turn.
     queue: VecDeque<Job>,
     /// The group only waits for its children any more.
@@ -242,7 +242,7 @@ impl<E: Send + 'static, R: Spawn> Shared<E, R> {
         F: Future<Output = Option<T>> + Send + 'static,
         T: Send + 'static,
     {
-        {
+        let place = {
             let mut inner = self.inner.lock();
             if inner.closed {
                 return Err(future);
@@ -250,13 +250,16 @@ impl<E: Send + 'static, R: Spawn> Shared<E, R> {
             if !fault("spawn_counts_its_child_late") {
                 *inner.count(background) += 1;
             }
-        }
+            inner.children.insert(None)
+        };
         if fault("spawn_counts_its_child_late") {
             *self.inner.lock().count(background) += 1;
         }
         let member = Member {
             group: Arc::clone(self),
             background,
+            place: u32::try_from(place)
+                .expect("a group has room for four thousand million children"),
         };
         let (job, header) = allocate(member, info, future);
         let task = job.task();
@@ -265,10 +268,7 @@ impl<E: Send + 'static, R: Spawn> Shared<E, R> {
         let (now, cancelled) = {
             let mut inner = self.inner.lock();
             // Listed first, then the look: whoever cancels afterwards finds the child.
-            let entry = inner.children.vacant_entry();
-            let place = entry.key().try_into();
-            task.set_place(place.expect("a group has room for four thousand million children"));
-            entry.insert(task);
+            inner.children[place] = Some(task);
             let cancelled = early.unwrap_or(inner.cancelled || self.node.is_told());
             if cancelled || inner.in_flight < self.limit {
                 inner.in_flight += 1;
@@ -291,7 +291,7 @@ impl<E: Send + 'static, R: Spawn> Shared<E, R> {
     pub(super) fn ended(&self, place: u32, background: bool) {
         let (child, next, wake) = {
             let mut inner = self.inner.lock();
-            let child = inner.children.try_remove(place as usize);
+            let child = inner.children.try_remove(place as usize).flatten();
             *inner.count(background) -= 1;
             let next = inner.queue.pop_front();
             if next.is_none() {
@@ -365,7 +365,7 @@ impl<E: Send + 'static, R: Spawn> Shared<E, R> {
 impl<E: Send, R: Send + Sync> Members for Shared<E, R> {
     fn list(&self, list: &mut Vec<Task>) {
         let inner = self.inner.lock();
-        list.extend(inner.children.iter().map(|(_, task)| task.clone()));
+        list.extend(inner.children.iter().filter_map(|(_, task)| task.clone()));
     }
 
     fn location(&self) -> Option<&'static Location<'static>> {

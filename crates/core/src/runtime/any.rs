@@ -103,6 +103,10 @@ impl Spawn for AnyRuntime {
         self.runtime.tasks()
     }
 
+    fn is_host(&self) -> bool {
+        self.runtime.is_host()
+    }
+
     fn ambient(&self) -> Option<Ambient<'_>> {
         Some(Ambient {
             // What is inside, so that forms do not pile up from task to task.

@@ -31,6 +31,8 @@ pub trait DynRuntime: Send + Sync + 'static {
     fn spawn_blocking_job(&self, job: BlockingJob);
     /// See [`Spawn::tasks`].
     fn tasks(&self) -> Option<&Tasks>;
+    /// See [`Spawn::is_host`].
+    fn is_host(&self) -> bool;
     /// See [`SpawnBlocking::blocking_tasks`].
     fn blocking_tasks(&self) -> Option<&Tasks>;
     /// See [`SpawnBlocking::replaces_pools`].
@@ -70,6 +72,10 @@ impl<R: Runtime> DynRuntime for R {
 
     fn tasks(&self) -> Option<&Tasks> {
         Spawn::tasks(self)
+    }
+
+    fn is_host(&self) -> bool {
+        Spawn::is_host(self)
     }
 
     fn blocking_tasks(&self) -> Option<&Tasks> {

@@ -5,7 +5,9 @@
 //! types here are all that a backend sees.
 #![allow(unsafe_code, reason = "the auto traits of the pointers; see each impl")]
 
+pub(crate) mod extra;
 pub(crate) mod header;
+mod origin;
 pub(crate) mod queue;
 pub(crate) mod state;
 pub(crate) mod task;
@@ -171,6 +173,10 @@ impl Job {
 /// # Cancel safety
 ///
 /// Dropping it before it is ready drops the task's future; its joiner gets "cancelled".
+///
+/// # Panics
+///
+/// If the backend has said that it [polls no jobs](super::Spawn::is_host).
 impl Future for Job {
     type Output = ();
 

@@ -31,6 +31,15 @@ pub trait Spawn: Clone + Send + Sync + 'static {
     fn tasks(&self) -> Option<&Tasks> {
         None
     }
+
+    /// Whether this polls its jobs as the futures that they are, or may do so: a host has wakers of its own,
+    /// for which each of its tasks keeps a place of two words.
+    ///
+    /// The default is true, with which a backend may do either. One that gives every job to [`Job::run`]
+    /// returns false, always; polling such a job panics.
+    fn is_host(&self) -> bool {
+        true
+    }
 }
 
 /// Runs tasks whose futures are not `Send`, on the thread that spawned them.

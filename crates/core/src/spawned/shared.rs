@@ -183,13 +183,18 @@ impl<S: Send + 'static, H: Handles, R: Spawn> Scheduler for Member<S, H, R> {
         Spawn::tasks(&self.0.runtime)
     }
 
+    #[inline]
+    fn is_host(&self) -> bool {
+        Spawn::is_host(&self.0.runtime)
+    }
+
     fn take_panic(&self, panic: Box<dyn Any + Send>) -> Option<Box<dyn Any + Send>> {
         self.0.keep_panic(panic);
         None
     }
 
     #[inline]
-    fn ended(&self, _: u32) {
+    fn ended(&self) {
         // Release: what the child did comes before; Acquire: the last one wakes for all of them.
         let last = count_off(&self.0.left, fault("member_leaves_in_two_steps"));
         if !last {

@@ -254,6 +254,11 @@ impl<R: Spawn + SpawnBlocking> Scheduler for Blocking<R> {
     fn tasks(&self) -> Option<&Tasks> {
         self.0.blocking_tasks()
     }
+
+    /// A closure is run.
+    fn is_host(&self) -> bool {
+        false
+    }
 }
 
 /// A closure as a future that is ready at its first poll.

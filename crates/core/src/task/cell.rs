@@ -22,52 +22,28 @@ use std::any::Any;
 use std::future::Future;
 use std::mem::needs_drop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
 use std::ptr::NonNull;
-use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
 use super::home::Home;
 use super::scheduler::Scheduler;
+use super::slot::{Outcome, Slot, Stage};
 use super::{JoinError, recycle};
 use crate::context::{self, Base, Frame, Kind};
 use crate::debug::{self, Manner};
 use crate::loom::{UnsafeCell, assert_unlocked, fault};
 use crate::report::{Report, report};
-use crate::runtime::{Header, Job, New, PollFn, Spawn, Task, TaskInfo, VTable, header};
+use crate::runtime::{
+    Extended, Extra, Header, Holds, Job, New, PollFn, Spawn, Task, TaskInfo, VTable, header,
+};
 use crate::util::{discard, panic_message};
-
-/// How a task ended.
-enum Outcome<T> {
-    Value(T),
-    Cancelled,
-    Panicked(Box<dyn Any + Send>),
-}
-
-/// What became of a future that is still in the cell.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Held {
-    New,
-    Polled,
-    /// The task has ended on a thread that may not touch the future, with a panic or as cancelled.
-    Leaked {
-        panicked: bool,
-    },
-}
-
-/// What the cell holds at the moment.
-enum Stage<F: Future> {
-    Future { future: F, held: Held },
-    Output(Outcome<F::Output>),
-    Empty,
-}
 
 /// A task. `repr(C)`, because a pointer to the header has to be a pointer to the cell.
 #[repr(C)]
 struct Cell<S, F: Future> {
     header: Header,
     scheduler: S,
-    stage: UnsafeCell<Stage<F>>,
+    slot: UnsafeCell<Slot<F>>,
 }
 
 /// Makes the cell of a task; returns its job and the pointer for its join handle.
@@ -99,27 +75,33 @@ where
 {
     let listed = scheduler.tasks().is_some();
     let watched = debug::is_debug();
-    let vtable = match watched {
-        false => Cell::<S, F>::VTABLE,
-        true => Cell::<S, F>::WATCHED,
+    let vars = context::inherit();
+    let extended = scheduler.is_host() || vars.is_some();
+    let vtable = match (watched, extended) {
+        (false, false) => Cell::<S, F>::PLAIN,
+        (false, true) => Cell::<S, F>::EXTENDED,
+        (true, false) => Cell::<S, F>::WATCHED,
+        (true, true) => Cell::<S, F>::WATCHED_EXTENDED,
     };
-    let cell = recycle::allocate(Cell {
-        header: Header::new(
-            vtable,
-            info,
-            New {
-                listed,
-                owned: S::OWNED,
-                exact: watched,
-            },
-        ),
-        scheduler,
-        stage: UnsafeCell::new(Stage::Future {
-            future,
-            held: Held::New,
-        }),
-    });
-    let header = cell.cast::<Header>();
+    let new = New {
+        listed,
+        owned: S::OWNED,
+        exact: watched,
+    };
+    let place = match extended {
+        false => recycle::allocate::<Cell<S, F>>(),
+        true => {
+            let whole = recycle::allocate::<Extended<Cell<S, F>>>();
+            // SAFETY: the memory is large and aligned enough, and nobody else has it yet; the extra is its
+            // first field.
+            unsafe { whole.cast().write(Extra::new(vars)) };
+            // SAFETY: that is where the cell is in it.
+            unsafe { whole.byte_add(Extended::<Cell<S, F>>::DISTANCE) }.cast()
+        }
+    };
+    // SAFETY: the memory is large and aligned enough for the cell, and nobody else has it yet.
+    unsafe { Cell::write(place.as_ptr(), (vtable, info, new), scheduler, future) };
+    let header = place.cast::<Header>();
     // SAFETY: the cell was just made, and the caller gets the references that keep it.
     let this = unsafe { Cell::<S, F>::of(header) };
     if watched {
@@ -136,23 +118,60 @@ where
 }
 
 impl<S: Scheduler, F: Future> Cell<S, F> {
-    const VTABLE: &'static VTable = &VTable {
+    const PLAIN: &'static VTable = &VTable {
         poll: Self::poll,
         cancel: Self::cancel,
         schedule: Self::schedule,
         take: Self::take,
         drop_output: Self::drop_output,
         unlist: Self::unlist,
-        free: Self::free,
+        free: Self::free::<Self>,
+        extra: 0,
+    };
+
+    /// That of a cell with something in front of it.
+    const EXTENDED: &'static VTable = &VTable {
+        free: Self::free::<Extended<Self>>,
+        extra: Extended::<Self>::DISTANCE,
+        ..*Self::PLAIN
     };
 
     /// What a task that is spawned in debug mode has instead.
-    const WATCHED: &'static VTable = &VTable {
-        poll: Self::poll_watched,
-        cancel: Self::cancel_watched,
-        schedule: Self::schedule_watched,
-        ..*Self::VTABLE
-    };
+    const WATCHED: &'static VTable = &Self::watched(Self::PLAIN);
+    const WATCHED_EXTENDED: &'static VTable = &Self::watched(Self::EXTENDED);
+
+    const fn watched(plain: &VTable) -> VTable {
+        VTable {
+            poll: Self::poll_watched,
+            cancel: Self::cancel_watched,
+            schedule: Self::schedule_watched,
+            ..*plain
+        }
+    }
+
+    /// Makes a cell in its place, field by field, as [`Header::write`] does.
+    ///
+    /// # Safety
+    ///
+    /// `to` is unused memory for a cell.
+    #[inline(always)]
+    #[allow(
+        clippy::multiple_unsafe_ops_per_block,
+        reason = "the same for each field"
+    )]
+    unsafe fn write(
+        to: *mut Self,
+        (vtable, info, new): (&'static VTable, TaskInfo, New),
+        scheduler: S,
+        future: F,
+    ) {
+        // SAFETY: by the contract. All fields are written, and there is nothing that would have to be dropped.
+        unsafe {
+            Header::write(&raw mut (*to).header, vtable, info, new);
+            (&raw mut (*to).scheduler).write(scheduler);
+            (&raw mut (*to).slot).write(UnsafeCell::new(Slot::new(future)));
+        }
+    }
 
     /// # Safety
     ///
@@ -162,6 +181,12 @@ impl<S: Scheduler, F: Future> Cell<S, F> {
         unsafe { header.cast::<Self>().as_ref() }
     }
 
+    /// The slot, with the byte of the header that says what it holds.
+    #[inline]
+    fn stage(&self) -> Stage<'_, F> {
+        Stage::new(&self.header.holds, &self.slot)
+    }
+
     /// Polls the future if it is to be polled; `None` while it is pending.
     ///
     /// `cancel` says what the frame says: a request to end is in force.
@@ -169,42 +194,43 @@ impl<S: Scheduler, F: Future> Cell<S, F> {
     /// # Safety
     ///
     /// The caller has the right to the future.
+    #[inline]
     unsafe fn step(&self, cx: &mut Context<'_>, cancel: bool) -> Option<Outcome<F::Output>> {
-        self.stage.with_mut(|stage| {
-            // SAFETY: the caller has the right to the future, so nobody else looks at the stage.
-            let Stage::Future { future, held } = (unsafe { &mut *stage }) else {
-                unreachable!("the right to the future ends with the future")
-            };
-            // Cancelled before its first poll: never polled (asyncio TK5).
-            let never = *held == Held::New && !fault("first_poll_after_a_cancel");
-            if self.header.state.asked().abort || cancel && never {
-                return Some(Outcome::Cancelled);
+        let stage = self.stage();
+        // SAFETY: the caller has the right to the future, so nobody else looks at the stage.
+        let holds = unsafe { stage.holds() };
+        // Cancelled before its first poll: never polled (asyncio TK5).
+        let never = holds == Holds::New && !fault("first_poll_after_a_cancel");
+        if self.header.state.asked().abort || cancel && never {
+            return Some(Outcome::Cancelled);
+        }
+        assert!(self.scheduler.is_home(), "{}", self.away());
+        if holds == Holds::New {
+            // SAFETY: as above; it holds the future before and after.
+            unsafe { stage.set(Holds::Polled) };
+        }
+        if cancel {
+            self.unwind();
+        }
+        // SAFETY: as above; the right to the future ends with the future, so it is there, and this is its
+        // thread.
+        match unsafe { stage.poll(cx) } {
+            Poll::Ready(_)
+                if fault("cancel_beats_the_value") && self.header.state.is_cancelled() =>
+            {
+                Some(Outcome::Cancelled)
             }
-            assert!(self.scheduler.is_home(), "{}", self.away());
-            *held = Held::Polled;
-            if cancel {
-                self.unwind();
+            // The value wins over a request that came in meanwhile.
+            Poll::Ready(value) => Some(Outcome::Value(value)),
+            Poll::Pending => {
+                let after = self.header.state.asked();
+                // A request that came during the poll wakes the task once more; those inside who
+                // wait for one are to see it.
+                let seen = || cancel || !self.header.scope.is_some();
+                let end = after.abort || after.cancel && !S::DEAF && seen() && !self.waits(cx);
+                end.then_some(Outcome::Cancelled)
             }
-            // SAFETY: the cell is on the heap and the future is dropped in place.
-            let future = unsafe { Pin::new_unchecked(future) };
-            match future.poll(cx) {
-                Poll::Ready(_)
-                    if fault("cancel_beats_the_value") && self.header.state.is_cancelled() =>
-                {
-                    Some(Outcome::Cancelled)
-                }
-                // The value wins over a request that came in meanwhile.
-                Poll::Ready(value) => Some(Outcome::Value(value)),
-                Poll::Pending => {
-                    let after = self.header.state.asked();
-                    // A request that came during the poll wakes the task once more; those inside who
-                    // wait for one are to see it.
-                    let seen = || cancel || self.header.scope.get().is_none();
-                    let end = after.abort || after.cancel && !S::DEAF && seen() && !self.waits(cx);
-                    end.then_some(Outcome::Cancelled)
-                }
-            }
-        })
+        }
     }
 
     /// Tells the regions inside that the task is to end.
@@ -228,32 +254,38 @@ impl<S: Scheduler, F: Future> Cell<S, F> {
     /// # Safety
     ///
     /// The caller has the right to the future.
+    #[inline]
     unsafe fn settle(&self, outcome: Outcome<F::Output>) {
         if !self.scheduler.is_home() {
             // SAFETY: as for this.
             return unsafe { self.leak(outcome) };
         }
-        let dropped = catch_unwind(AssertUnwindSafe(|| {
-            self.stage.with_mut(|stage| {
-                // SAFETY: the caller has the right to the stage. The slot is overwritten without
-                // a drop below if this panics.
-                let old = unsafe { &mut *stage };
-                if let Stage::Future { future, .. } = old {
-                    // SAFETY: the future is pinned, so it is dropped in place; the stage is
-                    // overwritten without being dropped on every path from here.
-                    unsafe { std::ptr::drop_in_place(future) };
-                }
-            });
-        }));
-        // Before anything else that may panic: the dropped future must not be found again.
-        // SAFETY: as above; the old content was dropped, so it is overwritten, not dropped.
-        self.stage
-            .with_mut(|stage| unsafe { stage.write(Stage::Empty) });
+        // SAFETY: as for this; the future is there, and this is its thread.
+        let drop_future = || unsafe { self.stage().drop_future() };
+        let dropped = catch_unwind(AssertUnwindSafe(drop_future));
+        let plain = dropped.is_ok() && !self.header.scope.is_some();
+        match outcome {
+            // SAFETY: as for this; the slot is empty.
+            Outcome::Value(value) if plain => unsafe { self.stage().put(Outcome::Value(value)) },
+            outcome => {
+                let outcome = self.conclude(outcome, dropped.err());
+                // SAFETY: as above.
+                unsafe { self.stage().put(outcome) }
+            }
+        }
+    }
+
+    /// What the outcome is of a task without a value, or one with clean-ups or a panic: that of its future,
+    /// of the destructor, or of a clean-up.
+    #[cold]
+    fn conclude(
+        &self,
+        outcome: Outcome<F::Output>,
+        dropped: Option<Box<dyn Any + Send>>,
+    ) -> Outcome<F::Output> {
         // Clean-ups that ran because of the cancel may have kept a panic.
         let ended = catch_unwind(AssertUnwindSafe(|| self.end_scope()));
-        let mut panics = [dropped.err(), ended.unwrap_or_else(Some)]
-            .into_iter()
-            .flatten();
+        let mut panics = [dropped, ended.unwrap_or_else(Some)].into_iter().flatten();
         let outcome = match outcome {
             Outcome::Cancelled => panics.next().map_or(Outcome::Cancelled, Outcome::Panicked),
             outcome => outcome,
@@ -266,13 +298,10 @@ impl<S: Scheduler, F: Future> Cell<S, F> {
             })),
             outcome => Ok(outcome),
         };
-        let outcome = owned.unwrap_or_else(Outcome::Panicked);
-        // SAFETY: the caller has the right to the stage, which is empty.
-        self.stage
-            .with_mut(|stage| unsafe { stage.write(Stage::Output(outcome)) });
         for panic in panics {
             self.report_drop(panic);
         }
+        owned.unwrap_or_else(Outcome::Panicked)
     }
 
     /// Ends the task as a scope; returns the panic of a clean-up that goes on here.
@@ -290,13 +319,12 @@ impl<S: Scheduler, F: Future> Cell<S, F> {
     /// The caller has the right to the future.
     #[cold]
     unsafe fn leak(&self, outcome: Outcome<F::Output>) {
-        self.stage.with_mut(|stage| {
-            // SAFETY: the caller has the right to the stage.
-            if let Stage::Future { held, .. } = unsafe { &mut *stage } {
-                let panicked = matches!(outcome, Outcome::Panicked(_));
-                *held = Held::Leaked { panicked };
-            }
-        });
+        let holds = match outcome {
+            Outcome::Panicked(_) => Holds::LeakedByPanic,
+            Outcome::Value(_) | Outcome::Cancelled => Holds::Leaked,
+        };
+        // SAFETY: the caller has the right to the future, which stays.
+        unsafe { self.stage().set(holds) };
         report(&Report::LocalLeaked {
             task: self.header.info.clone(),
         });
@@ -320,22 +348,18 @@ impl<S: Scheduler, F: Future> Cell<S, F> {
     /// # Safety
     ///
     /// The caller has the right to the output.
+    #[inline]
     unsafe fn outcome(&self) -> Option<Outcome<F::Output>> {
-        self.stage.with_mut(|stage| {
-            // SAFETY: the caller has the right to the output.
-            let stage = unsafe { &mut *stage };
-            if let Stage::Future { held, .. } = stage {
-                // It is leaked, and does not move.
-                return Some(match *held == (Held::Leaked { panicked: true }) {
-                    true => Outcome::Panicked(Box::new(self.away())),
-                    false => Outcome::Cancelled,
-                });
-            }
-            match std::mem::replace(stage, Stage::Empty) {
-                Stage::Output(outcome) => Some(outcome),
-                Stage::Future { .. } | Stage::Empty => None,
-            }
-        })
+        let stage = self.stage();
+        // SAFETY: the caller has the right to the output.
+        match unsafe { stage.holds() } {
+            // SAFETY: as above, and it is there.
+            Holds::Output => Some(unsafe { stage.take() }),
+            // The future does not move.
+            Holds::Leaked => Some(Outcome::Cancelled),
+            Holds::LeakedByPanic => Some(Outcome::Panicked(Box::new(self.away()))),
+            Holds::New | Holds::Polled | Holds::Nothing => None,
+        }
     }
 
     /// Reports that the task is given up, unless somebody had asked it to end.
@@ -505,36 +529,34 @@ impl<S: Scheduler, F: Future> Cell<S, F> {
         if let Some(tasks) = this.scheduler.tasks() {
             drop(tasks.remove(&header));
         }
-        // The owner set it before the job was first scheduled.
-        this.scheduler
-            .ended(this.header.place.load(Ordering::Relaxed));
+        this.scheduler.ended();
     }
 
     /// # Safety
     ///
-    /// As `VTable::free`.
-    unsafe fn free(header: NonNull<Header>) {
+    /// As `VTable::free`; the cell is a `Whole`, or in one.
+    unsafe fn free<Whole>(header: NonNull<Header>) {
         // SAFETY: this is the last pointer to the cell.
-        if unsafe { Self::of(header) }.is_leaked() {
-            let cell = header.cast::<Self>().as_ptr();
-            // SAFETY: the cell lives.
-            let header = unsafe { &raw mut (*cell).header };
-            // SAFETY: the cell lives.
-            let scheduler = unsafe { &raw mut (*cell).scheduler };
-            // SAFETY: nobody looks at the field any more, and it is dropped once.
-            unsafe { std::ptr::drop_in_place(header) };
-            // SAFETY: as above.
-            return unsafe { std::ptr::drop_in_place(scheduler) };
-        }
-        // SAFETY: the cell was made by `allocate`, and this is the last pointer to it.
-        unsafe { recycle::free(header.cast::<Self>()) };
-    }
-
-    /// Whether the future is in the cell for ever; asked when nobody else looks at it.
-    fn is_leaked(&self) -> bool {
-        // SAFETY: nobody else looks at the stage.
-        self.stage
-            .with(|stage| matches!(unsafe { &*stage }, Stage::Future { .. }))
+        let stage = unsafe { Self::of(header) }.stage();
+        // SAFETY: so nobody else looks at it.
+        let holds = unsafe { stage.holds() };
+        let distance = header::deref(&header).vtable.extra;
+        // SAFETY: that is how far the cell is in the whole, and the pointer was made from that.
+        let whole = unsafe { header.byte_sub(distance) }.cast::<Whole>();
+        let _memory = match holds {
+            // SAFETY: the memory is `allocate`'s, and given back after the last use below.
+            Holds::Nothing => Some(unsafe { recycle::Memory::new(whole) }),
+            holds => {
+                debug_assert!(
+                    matches!(holds, Holds::Leaked | Holds::LeakedByPanic),
+                    "who had the right to future or output has left it: {holds:?}"
+                );
+                None
+            }
+        };
+        // SAFETY: this is the last pointer to it. What is dropped is what is in front, header, and scheduler;
+        // the slot drops nothing.
+        unsafe { whole.drop_in_place() };
     }
 }
 

@@ -49,4 +49,9 @@ impl<R: Spawn> Scheduler for Deaf<R> {
     fn tasks(&self) -> Option<&Tasks> {
         Spawn::tasks(&self.0)
     }
+
+    #[inline]
+    fn is_host(&self) -> bool {
+        Spawn::is_host(&self.0)
+    }
 }

@@ -25,7 +25,12 @@ use crate::util::panic_message;
 /// });
 /// assert!(error.is_cancelled());
 /// ```
-pub struct JoinError {
+pub struct JoinError(
+    // Thin, because it lies in the place of every value that a task gives.
+    Box<Inner>,
+);
+
+struct Inner {
     task: TaskInfo,
     // The lock only makes the payload `Sync`; it is never contended.
     panic: Option<Mutex<Box<dyn Any + Send>>>,
@@ -33,26 +38,24 @@ pub struct JoinError {
 
 impl JoinError {
     pub(crate) fn cancelled(task: TaskInfo) -> Self {
-        Self { task, panic: None }
+        Self(Box::new(Inner { task, panic: None }))
     }
 
     pub(crate) fn panicked(task: TaskInfo, payload: Box<dyn Any + Send>) -> Self {
-        Self {
-            task,
-            panic: Some(Mutex::new(payload)),
-        }
+        let panic = Some(Mutex::new(payload));
+        Self(Box::new(Inner { task, panic }))
     }
 
     /// Whether the task was cancelled, or its runtime was shut down.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
-        self.panic.is_none()
+        self.0.panic.is_none()
     }
 
     /// Whether the task panicked.
     #[must_use]
     pub fn is_panic(&self) -> bool {
-        self.panic.is_some()
+        self.0.panic.is_some()
     }
 
     /// Returns what the task panicked with, to be passed on with
@@ -62,11 +65,14 @@ impl JoinError {
     ///
     /// The error itself, if the task did not panic.
     pub fn try_into_panic(self) -> Result<Box<dyn Any + Send>, Self> {
-        let Self { task, panic } = self;
-        match panic {
-            Some(payload) => Ok(payload.into_inner()),
-            None => Err(Self { task, panic: None }),
+        if self.is_cancelled() {
+            return Err(self);
         }
+        let payload = self
+            .0
+            .panic
+            .expect("it is there: the task was not cancelled");
+        Ok(payload.into_inner())
     }
 
     /// Returns what the task panicked with.
@@ -96,17 +102,17 @@ impl JoinError {
     /// Returns which task it was.
     #[must_use]
     pub fn task(&self) -> &TaskInfo {
-        &self.task
+        &self.0.task
     }
 }
 
 impl fmt::Display for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.panic {
-            None => write!(f, "{} was cancelled", self.task),
+        match &self.0.panic {
+            None => write!(f, "{} was cancelled", self.0.task),
             Some(payload) => {
                 let payload = payload.lock();
-                write!(f, "{} panicked: {}", self.task, panic_message(&**payload))
+                write!(f, "{} panicked: {}", self.0.task, panic_message(&**payload))
             }
         }
     }

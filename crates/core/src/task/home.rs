@@ -43,6 +43,11 @@ impl<R: Spawn> Scheduler for Home<R> {
         Spawn::tasks(&self.runtime)
     }
 
+    #[inline]
+    fn is_host(&self) -> bool {
+        Spawn::is_host(&self.runtime)
+    }
+
     fn is_home(&self) -> bool {
         self.thread == thread_number()
     }

@@ -67,17 +67,15 @@ fn block(class: usize) -> Layout {
     Layout::from_size_align((class + 1) * STEP, ALIGN).expect("a small size, a power of two")
 }
 
-/// Puts `value` on the heap.
+/// Gives unused memory for a `T`.
 #[inline]
-pub(crate) fn allocate<T>(value: T) -> NonNull<T> {
+pub(crate) fn allocate<T>() -> NonNull<T> {
     let layout = Layout::new::<T>();
     let class = class_of(layout);
     let recycled = class.and_then(|class| LISTS.try_with(|lists| lists.0[class].pop()).ok()?);
-    let memory = recycled.map_or_else(|| fresh(class.map_or(layout, block)), NonNull::cast);
-    // SAFETY: the memory is unused and large and aligned enough for a `T`: either it was just
-    // allocated with a layout at least that of `T`, or invariant 1 says so for its class.
-    unsafe { memory.write(value) };
-    memory
+    // Either it is from a list, and invariant 1 says that it is large and aligned enough, or it is allocated
+    // with a layout at least that of `T`.
+    recycled.map_or_else(|| fresh(class.map_or(layout, block)), NonNull::cast)
 }
 
 #[cold]
@@ -88,32 +86,36 @@ fn fresh<T>(layout: Layout) -> NonNull<T> {
     NonNull::new(memory.cast()).unwrap_or_else(|| handle_alloc_error(layout))
 }
 
-/// Drops the value and gives its memory back.
-///
-/// # Safety
-///
-/// `value` came from [`allocate`], and is not used any more.
-#[inline]
-pub(crate) unsafe fn free<T>(value: NonNull<T>) {
-    /// Gives the memory back also if the destructor of the value panics.
-    struct Memory<T>(NonNull<T>);
-    impl<T> Drop for Memory<T> {
-        fn drop(&mut self) {
-            let layout = Layout::new::<T>();
-            let Some(class) = class_of(layout) else {
-                // SAFETY: it was allocated with the layout of `T`, in `allocate`.
-                return unsafe { dealloc(self.0.cast().as_ptr(), layout) };
-            };
-            let kept = LISTS.try_with(|lists| lists.0[class].push(self.0.cast()));
-            if kept != Ok(true) {
-                // SAFETY: blocks of a class are allocated with the layout of the class.
-                unsafe { dealloc(self.0.cast().as_ptr(), block(class)) };
-            }
+/// Memory that was [allocated](allocate) for a `T`; when this is dropped, it is given back. The `T` is not
+/// dropped.
+pub(crate) struct Memory<T>(NonNull<T>);
+
+impl<T> Memory<T> {
+    /// Takes the memory over.
+    ///
+    /// # Safety
+    ///
+    /// It came from [`allocate`] for the same type, and is not used any more when this is dropped.
+    #[inline]
+    pub(crate) unsafe fn new(memory: NonNull<T>) -> Self {
+        Self(memory)
+    }
+}
+
+impl<T> Drop for Memory<T> {
+    #[inline]
+    fn drop(&mut self) {
+        let layout = Layout::new::<T>();
+        let Some(class) = class_of(layout) else {
+            // SAFETY: it was allocated with the layout of `T`, in `allocate`.
+            return unsafe { dealloc(self.0.cast().as_ptr(), layout) };
+        };
+        let kept = LISTS.try_with(|lists| lists.0[class].push(self.0.cast()));
+        if kept != Ok(true) {
+            // SAFETY: blocks of a class are allocated with the layout of the class.
+            unsafe { dealloc(self.0.cast().as_ptr(), block(class)) };
         }
     }
-    let memory = Memory(value);
-    // SAFETY: the caller gives the value up.
-    unsafe { memory.0.drop_in_place() };
 }
 
 impl List {

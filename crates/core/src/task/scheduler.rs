@@ -13,6 +13,8 @@ pub(crate) trait Scheduler: AmbientSource + Send + Sync + 'static {
     const DEAF: bool = false;
     fn schedule(&self, job: Job);
     fn tasks(&self) -> Option<&Tasks>;
+    /// See [`Spawn::is_host`].
+    fn is_host(&self) -> bool;
 
     /// Where the group was made that the task belongs to.
     fn group(&self) -> Option<&'static Location<'static>> {
@@ -27,11 +29,9 @@ pub(crate) trait Scheduler: AmbientSource + Send + Sync + 'static {
     /// Whether [`ended`](Scheduler::ended) has something to do.
     const OWNED: bool;
 
-    /// The task, whose place in its owner's list is `place`, has ended, and nothing is left of it.
+    /// The task has ended, and nothing is left of it.
     #[inline]
-    fn ended(&self, place: u32) {
-        let _ = place;
-    }
+    fn ended(&self) {}
 
     /// Whether this thread may touch the future.
     #[inline]
@@ -51,5 +51,10 @@ impl<R: Spawn> Scheduler for R {
 
     fn tasks(&self) -> Option<&Tasks> {
         Spawn::tasks(self)
+    }
+
+    #[inline]
+    fn is_host(&self) -> bool {
+        Spawn::is_host(self)
     }
 }

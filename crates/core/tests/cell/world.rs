@@ -38,15 +38,23 @@ fn reports() -> Reports {
 
 /// A backend whose jobs wait until the test takes them.
 #[derive(Clone)]
-struct Hand(Arc<(SharedJobQueue, Option<Tasks>)>);
+struct Hand {
+    queue: Arc<(SharedJobQueue, Option<Tasks>)>,
+    /// The test polls jobs, and runs none.
+    is_host: bool,
+}
 
 impl Spawn for Hand {
     fn spawn_job(&self, job: Job) {
-        assert!(self.0.0.push(job).is_ok());
+        assert!(self.queue.0.push(job).is_ok());
     }
 
     fn tasks(&self) -> Option<&Tasks> {
-        self.0.1.as_ref()
+        self.queue.1.as_ref()
+    }
+
+    fn is_host(&self) -> bool {
+        self.is_host
     }
 }
 
@@ -112,11 +120,14 @@ impl World {
         }
         report::set_hook(hear);
         let tasks = (mode == Mode::Listed).then(Tasks::new);
-        let hand = Hand(Arc::new((SharedJobQueue::new(), tasks)));
+        let hand = Hand {
+            queue: Arc::new((SharedJobQueue::new(), tasks)),
+            is_host: mode == Mode::Hosted,
+        };
         let counts = Arc::new(Counts::default());
         let handle = hand.spawn(Probe::new(kind, Arc::clone(&counts)));
         let task = handle.task();
-        let hosted = (mode == Mode::Hosted).then(|| hand.0.0.take_all().pop().unwrap());
+        let hosted = (mode == Mode::Hosted).then(|| hand.queue.0.take_all().pop().unwrap());
         Self {
             mode,
             hand,
@@ -132,7 +143,7 @@ impl World {
     /// Takes the one job there is.
     fn job(&mut self) -> Job {
         self.hosted.take().unwrap_or_else(|| {
-            let jobs = self.hand.0.0.take_all();
+            let jobs = self.hand.queue.0.take_all();
             assert_eq!(jobs.len(), 1);
             jobs.pop().unwrap()
         })
@@ -156,7 +167,7 @@ impl World {
             Op::WakeTask => self.task.as_ref().unwrap().wake(),
             Op::Cancel => return Said::First(self.task.as_ref().unwrap().cancel()),
             Op::Abort => return Said::First(self.task.as_ref().unwrap().abort()),
-            Op::AbortAll => self.hand.0.1.as_ref().unwrap().abort_all(),
+            Op::AbortAll => self.hand.queue.1.as_ref().unwrap().abort_all(),
             Op::DropTask => drop(self.task.take().unwrap()),
             Op::Join | Op::JoinOther => return self.join(op == Op::JoinOther),
             Op::DropHandle => drop(self.handle.take().unwrap()),
@@ -216,7 +227,7 @@ impl World {
             "drops of the future"
         );
         assert_eq!(reports(), spec.reports);
-        let job = self.hosted.is_some() || !self.hand.0.0.is_empty();
+        let job = self.hosted.is_some() || !self.hand.queue.0.is_empty();
         assert_eq!(job, spec.job, "whether there is a job");
         assert_eq!(
             self.joiner.woken(),
@@ -227,7 +238,7 @@ impl World {
         if let Some(task) = &self.task {
             assert_eq!(task.is_finished(), !spec.is_alive());
         }
-        if let Some(tasks) = &self.hand.0.1 {
+        if let Some(tasks) = &self.hand.queue.1 {
             let mut listed = 0;
             tasks.for_each(&mut |_| listed += 1);
             assert_eq!(listed, usize::from(spec.is_alive()), "listed tasks");
@@ -238,7 +249,7 @@ impl World {
     pub(crate) fn finish(self, spec: &Spec) {
         let get = |counter: &AtomicUsize| counter.load(Ordering::Relaxed);
         assert!(!spec.is_alive());
-        assert_eq!(Arc::strong_count(&self.hand.0), 1, "the cell is left");
+        assert_eq!(Arc::strong_count(&self.hand.queue), 1, "the cell is left");
         let made = get(&self.counts.outputs_made);
         assert_eq!(
             get(&self.counts.outputs_dropped),

@@ -74,6 +74,11 @@ impl Spawn for Backend {
     fn tasks(&self) -> Option<&Tasks> {
         each!(self, runtime => runtime.tasks())
     }
+
+    #[inline]
+    fn is_host(&self) -> bool {
+        each!(self, runtime => runtime.is_host())
+    }
 }
 
 impl SpawnLocal for Backend {

@@ -9,7 +9,7 @@
 //! 1. A `NonNull<Header>` held by a job, handle, waker or `Task` points to a live cell for as long
 //!    as its holder exists, since it holds a reference. The functions of this file take such
 //!    pointers; they are not public.
-//! 2. The functions of the `VTable` belong to the cell that the header is in.
+//! 2. The functions and the distance of the `VTable` belong to the cell that the header is in.
 #![allow(
     unsafe_code,
     reason = "type-erased, reference-counted task cells; see the invariants"
@@ -20,15 +20,15 @@ use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
 
+use super::extra::Extra;
 use super::state::{HostWoken, New, Notify, State, WakeHost};
 use super::task::{Task, TaskInfo};
 use crate::context::{self, Node, Vars};
 use crate::loom::{self, UnsafeCell, fault};
 use crate::report::{Report, report};
-use crate::util::{discard, drop_foreign, panic_message};
+use crate::util::{OnceArc, discard, drop_foreign, panic_message};
 
 /// What a header can ask of its cell.
 ///
@@ -53,11 +53,30 @@ pub(crate) struct VTable {
     pub(crate) unlist: unsafe fn(NonNull<Header>),
     /// Frees the cell. Called once, by whoever dropped the last reference.
     pub(crate) free: unsafe fn(NonNull<Header>),
+    /// How many bytes in front of the header its [`Extra`] is; zero, if it has none.
+    pub(crate) extra: usize,
 }
 
 /// See [`VTable::poll`].
 pub(crate) type PollFn =
     unsafe fn(NonNull<Header>, &mut Context<'_>, Option<&Cell<bool>>) -> Poll<()>;
+
+/// What is in the slot of a cell (`task/slot.rs`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Holds {
+    /// The future, which has not been polled.
+    New,
+    /// The future.
+    Polled,
+    /// The future, for ever: the task has ended as cancelled, on a thread that may not touch it.
+    Leaked,
+    /// The same of a task that has ended with a panic.
+    LeakedByPanic,
+    /// How the task has ended.
+    Output,
+    /// Neither: the future is gone, and the output is not there yet or was taken.
+    Nothing,
+}
 
 /// The head of every task cell.
 pub(crate) struct Header {
@@ -67,35 +86,42 @@ pub(crate) struct Header {
     pub(crate) next: UnsafeCell<Option<NonNull<Header>>>,
     /// The waker of the joiner; see invariant 3 of the state word.
     join_waker: UnsafeCell<Option<Waker>>,
-    /// The waker of the host, if a host polls the job; see invariant 4 of the state word.
-    host_waker: UnsafeCell<Option<Waker>>,
     /// The task's place in the table of live tasks, core's or the backend's own.
     pub(crate) tag: AtomicU32,
-    /// The task's place in its group's list of children.
-    pub(crate) place: AtomicU32,
+    /// What the slot of future and output holds; belongs to whoever has the right to it.
+    pub(crate) holds: UnsafeCell<Holds>,
     pub(crate) info: TaskInfo,
     /// The task as a scope, once somebody inside needs it.
-    pub(crate) scope: OnceLock<Arc<Node>>,
-    /// The values that were in force where the task was spawned.
-    pub(crate) vars: Option<Vars>,
+    pub(crate) scope: OnceArc<Node>,
 }
 
 impl Header {
-    /// The header of a new task, with one reference for its job, one for its join handle, and one for
-    /// the table of live tasks if it is to be listed.
-    #[inline]
-    pub(crate) fn new(vtable: &'static VTable, info: TaskInfo, new: New) -> Self {
-        Self {
-            state: State::new(new),
-            vtable,
-            next: UnsafeCell::new(None),
-            join_waker: UnsafeCell::new(None),
-            host_waker: UnsafeCell::new(None),
-            tag: AtomicU32::new(u32::MAX),
-            place: AtomicU32::new(u32::MAX),
-            info,
-            scope: OnceLock::new(),
-            vars: context::inherit(),
+    /// Makes the header of a new task, with one reference for its job, one for its join handle, and one
+    /// for the table of live tasks if it is to be listed.
+    ///
+    /// Field by field, each of which is moved once: a header that is put together on the stack is copied as
+    /// a whole, and read there before it has been written out, which takes as long as all the rest of a
+    /// spawn.
+    ///
+    /// # Safety
+    ///
+    /// `to` is unused memory for a header.
+    #[inline(always)]
+    #[allow(
+        clippy::multiple_unsafe_ops_per_block,
+        reason = "the same for each field"
+    )]
+    pub(crate) unsafe fn write(to: *mut Self, vtable: &'static VTable, info: TaskInfo, new: New) {
+        // SAFETY: by the contract. All fields are written, and there is nothing that would have to be dropped.
+        unsafe {
+            (&raw mut (*to).state).write(State::new(new));
+            (&raw mut (*to).vtable).write(vtable);
+            (&raw mut (*to).next).write(UnsafeCell::new(None));
+            (&raw mut (*to).join_waker).write(UnsafeCell::new(None));
+            (&raw mut (*to).tag).write(AtomicU32::new(u32::MAX));
+            (&raw mut (*to).holds).write(UnsafeCell::new(Holds::New));
+            (&raw mut (*to).info).write(info);
+            (&raw mut (*to).scope).write(OnceArc::new());
         }
     }
 
@@ -113,6 +139,30 @@ pub(crate) fn deref(header: &NonNull<Header>) -> &Header {
     unsafe { header.as_ref() }
 }
 
+/// Lends the values that were in force where the task was spawned.
+#[inline]
+pub(crate) fn vars(header: &NonNull<Header>) -> Option<&Vars> {
+    Extra::of(header)?.vars.as_ref()
+}
+
+/// Lends the slot of the host's waker.
+#[inline]
+fn host_waker(header: &NonNull<Header>) -> &UnsafeCell<Option<Waker>> {
+    match Extra::of(header) {
+        Some(extra) => &extra.host_waker,
+        None => not_hosted(header),
+    }
+}
+
+#[cold]
+fn not_hosted(header: &NonNull<Header>) -> ! {
+    panic!(
+        "the job of {} was polled as a future, but the `Spawn::is_host` of its backend says that none is: \
+         have it return true, or give the job to `Job::run`",
+        deref(header).info
+    )
+}
+
 /// Gives a reference back, and frees the cell if it was the last.
 #[inline]
 pub(crate) fn drop_ref(header: NonNull<Header>) {
@@ -122,17 +172,25 @@ pub(crate) fn drop_ref(header: NonNull<Header>) {
 }
 
 /// Frees the cell; the caller has just given the last reference back.
+#[inline]
 fn free(header: NonNull<Header>) {
     loom::assert_unlocked();
     let this = deref(&header);
-    if this.state.revive() {
-        // It waits, and nobody can wake it any more. Its runtime gets it back, to drop the future.
-        let _last = Task::from_raw(header);
-        return schedule(header);
+    if !this.state.is_complete() {
+        return revive(header);
     }
     let free = this.vtable.free;
     // SAFETY: invariant 2, and no reference is left but the one the caller gave up.
     unsafe { free(header) }
+}
+
+/// The last reference to a task that waits was given back: nobody can wake it any more. Its runtime gets it
+/// back, to drop the future.
+#[cold]
+fn revive(header: NonNull<Header>) {
+    deref(&header).state.revive();
+    let _last = Task::from_raw(header);
+    schedule(header);
 }
 
 /// Asks the task to end and makes it look, and everybody inside; true if this was the first request
@@ -178,7 +236,7 @@ pub(crate) fn wake(header: NonNull<Header>) {
         Notify::Nothing => {}
         Notify::Schedule => schedule(header),
         Notify::Host if fault("host_is_not_woken") => {}
-        Notify::Host => wake_host(this),
+        Notify::Host => wake_host(header),
     }
 }
 
@@ -191,14 +249,15 @@ fn schedule(header: NonNull<Header>) {
 }
 
 /// Wakes the host through its waker, which stays in its slot. The caller has notified.
-fn wake_host(this: &Header) {
+fn wake_host(header: NonNull<Header>) {
+    let this = deref(&header);
     if this.state.wake_host() == WakeHost::Nothing {
         return;
     }
     let mut panicked = None;
     loop {
         let wake = || {
-            this.host_waker.with(|slot| {
+            host_waker(&header).with(|slot| {
                 // SAFETY: invariant 4 of the state word: the slot is filled, and nobody writes it
                 // while this thread keeps `HOST_BUSY` set.
                 let slot = unsafe { &*slot };
@@ -215,7 +274,7 @@ fn wake_host(this: &Header) {
             HostWoken::Again => {}
             HostWoken::Done => break,
             HostWoken::Last => {
-                empty_host(this);
+                empty_host(header);
                 break;
             }
         }
@@ -226,18 +285,22 @@ fn wake_host(this: &Header) {
 }
 
 /// Drops the host's waker; the caller has cleared `HOST_WAKER` on a word with `COMPLETE`.
-fn empty_host(this: &Header) {
+fn empty_host(header: NonNull<Header>) {
     // SAFETY: invariant 4: nobody reads or writes the slot any more but who cleared the bit.
-    let waker = this.host_waker.with_mut(|slot| unsafe { (*slot).take() });
+    let waker = host_waker(&header).with_mut(|slot| unsafe { (*slot).take() });
     drop(waker);
 }
 
 /// Stores the host's waker for the poll that is about to begin; called by the poller only.
+///
+/// # Panics
+///
+/// If the task is of a backend that polls no jobs.
 #[inline]
 pub(crate) fn register_host(header: &NonNull<Header>, waker: &Waker) {
-    let this = deref(header);
+    let (this, slot) = (deref(header), host_waker(header));
     if this.state.has_host_waker() {
-        let same = this.host_waker.with(|slot| {
+        let same = slot.with(|slot| {
             // SAFETY: invariant 4: only the poller writes the slot; others at most read it now.
             let slot = unsafe { &*slot };
             slot.as_ref().is_some_and(|old| old.will_wake(waker))
@@ -255,9 +318,7 @@ pub(crate) fn register_host(header: &NonNull<Header>, waker: &Waker) {
     }
     let fresh = Some(waker.clone());
     // SAFETY: invariant 4: `HOST_WAKER` is clear, and this is the poller.
-    let old = this
-        .host_waker
-        .with_mut(|slot| unsafe { std::mem::replace(&mut *slot, fresh) });
+    let old = slot.with_mut(|slot| unsafe { std::mem::replace(&mut *slot, fresh) });
     this.state.set_host_waker();
     drop(old);
 }
@@ -314,7 +375,7 @@ pub(crate) fn complete(header: NonNull<Header>) {
     unsafe { (this.vtable.unlist)(header) };
     if completed.host_waker {
         // The last step, because a waker is foreign code, and its destructor may panic.
-        empty_host(this);
+        empty_host(header);
     }
 }
 

@@ -400,17 +400,13 @@ impl State {
     }
 
     /// The last reference was given back by the caller, and the task waits: makes two of it again, the
-    /// caller's and one for a job that is not to poll. False if the task has ended.
-    pub(crate) fn revive(&self) -> bool {
+    /// caller's and one for a job that is not to poll.
+    pub(crate) fn revive(&self) {
         let old = self.0.load(Ordering::Acquire);
-        if old & COMPLETE != 0 {
-            return false;
-        }
-        debug_assert_eq!(old & (NOTIFIED | RUNNING), 0, "{old:#b}");
+        debug_assert_eq!(old & (NOTIFIED | RUNNING | COMPLETE), 0, "{old:#b}");
         // Nobody else has a reference, so nobody writes the word at the same time.
         let new = (old & (REF - 1)) | NOTIFIED | ABORT | (2 * REF);
         self.0.store(new, Ordering::Release);
-        true
     }
 
     /// Gives a reference back; true if it was the last.

@@ -10,11 +10,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::header::{self, Header};
+use super::origin::Origin;
 use crate::context::Node;
 use crate::debug::TaskState;
 
 /// How many numbers a thread takes at once.
 const NUMBERS: u64 = 1 << 10;
+
+/// The first of `NUMBERS` numbers that nobody has, one above a multiple of it.
+#[cold]
+fn fresh_numbers() -> u64 {
+    static TAKEN: AtomicU64 = AtomicU64::new(0);
+    // Only uniqueness matters, so no ordering is needed.
+    TAKEN.fetch_add(NUMBERS, Ordering::Relaxed) + 1
+}
 
 /// The number of a task: unique in this process, and for the tasks that one thread has spawned in the
 /// order of spawning.
@@ -23,24 +32,22 @@ pub struct TaskId(NonZeroU64);
 
 impl TaskId {
     /// The next free number.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn next() -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
         thread_local! {
-            /// The next number of this thread, and how many it has from there.
-            static MINE: Cell<(u64, u64)> = const { Cell::new((0, 0)) };
+            /// The number that this thread has given last, and its others up to the next multiple of
+            /// `NUMBERS`; at such a multiple it has none.
+            static LAST: Cell<u64> = const { Cell::new(0) };
         }
-        // Only uniqueness matters, so no ordering is needed.
-        let fresh = |count| NEXT.fetch_add(count, Ordering::Relaxed);
-        let mine = |mine: &Cell<(u64, u64)>| {
-            let (next, left) = match mine.get() {
-                (_, 0) => (fresh(NUMBERS), NUMBERS),
-                some => some,
+        let next = |last: &Cell<u64>| {
+            let number = match last.get() {
+                none if none % NUMBERS == 0 => fresh_numbers(),
+                last => last + 1,
             };
-            mine.set((next + 1, left - 1));
-            next
+            last.set(number);
+            number
         };
-        let number = MINE.try_with(mine).unwrap_or_else(|_| fresh(1));
+        let number = LAST.try_with(next).unwrap_or_else(|_| fresh_numbers());
         Self(NonZeroU64::new(number).expect("2^64 tasks were spawned"))
     }
 
@@ -66,21 +73,19 @@ impl fmt::Debug for TaskId {
 /// Who a task is: its number, its name if it has one, and where it was spawned.
 ///
 /// Prints as ``task 7 `name`, spawned at src/main.rs:10:5``.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct TaskInfo {
     id: TaskId,
-    // Thin, because nearly every task is anonymous and each parked one pays for this field.
-    name: Option<Arc<String>>,
-    location: &'static Location<'static>,
+    origin: Origin,
 }
 
 impl TaskInfo {
     /// A new task that is spawned at `location`.
+    #[inline(always)]
     pub(crate) fn new(name: Option<String>, location: &'static Location<'static>) -> Self {
         Self {
             id: TaskId::next(),
-            name: name.map(Arc::new),
-            location,
+            origin: Origin::new(name, location),
         }
     }
 
@@ -93,13 +98,23 @@ impl TaskInfo {
     /// Returns the name that the task was given, if any.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
-        self.name.as_deref().map(String::as_str)
+        self.origin.name()
     }
 
     /// Returns where the task was spawned.
     #[must_use]
     pub fn location(&self) -> &'static Location<'static> {
-        self.location
+        self.origin.location()
+    }
+}
+
+impl fmt::Debug for TaskInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TaskInfo")
+            .field("id", &self.id)
+            .field("name", &self.name())
+            .field("location", &self.location())
+            .finish()
     }
 }
 
@@ -109,7 +124,7 @@ impl fmt::Display for TaskInfo {
         if let Some(name) = self.name() {
             write!(f, " `{name}`")?;
         }
-        write!(f, ", spawned at {}", self.location)
+        write!(f, ", spawned at {}", self.location())
     }
 }
 
@@ -196,11 +211,6 @@ impl Task {
         header::abort(self.0)
     }
 
-    /// Sets the task's place in its group's list of children.
-    pub(crate) fn set_place(&self, place: u32) {
-        self.header().place.store(place, Ordering::Relaxed);
-    }
-
     /// Asks the task itself to end, and nobody inside of it.
     pub(crate) fn request(&self) -> bool {
         header::request(self.0)
@@ -213,7 +223,7 @@ impl Task {
 
     /// The task as a scope, if somebody inside needs it.
     pub(crate) fn scope(&self) -> Option<Arc<Node>> {
-        self.header().scope.get().cloned()
+        self.header().scope.get().map(|scope| Arc::clone(&scope))
     }
 
     /// Makes the task be polled once more, as its waker would.
