@@ -13,6 +13,7 @@ use kumi_core::runtime::{
     Ambient, BlockingJob, Clock, Io, Job, LocalJob, Owned, Runtime, Source, Spawn, SpawnBlocking,
     SpawnLocal, Task, Tasks,
 };
+use kumi_core::util::BiasedArc;
 
 use crate::here::{self, Resting};
 use crate::io::{INTERRUPT, LoopIo};
@@ -28,7 +29,7 @@ const EVENTS: usize = 1024;
 ///
 /// See the [crate's docs](crate) for what it does and what ends it.
 #[derive(Clone)]
-pub struct Loop(pub(crate) Arc<Shared>);
+pub struct Loop(pub(crate) BiasedArc<Shared>);
 
 impl Loop {
     /// Makes a loop; dropping the result shuts it down.
@@ -194,7 +195,7 @@ impl Builder {
             self.blocking_wait,
             born,
         )?;
-        Ok(Owned::new(Loop(Arc::new(shared))))
+        Ok(Owned::new(Loop(BiasedArc::new(shared))))
     }
 }
 
@@ -239,11 +240,11 @@ impl Clock for Loop {
     }
 
     fn sleep_until(&self, at: Instant) -> LoopSleep {
-        LoopSleep::new(Arc::clone(&self.0), at)
+        LoopSleep::new(self.0.clone(), at)
     }
 
     fn sleep_from(&self, now: Instant, at: Instant) -> LoopSleep {
-        LoopSleep::from(Arc::clone(&self.0), now, at)
+        LoopSleep::from(self.0.clone(), now, at)
     }
 }
 
@@ -251,7 +252,7 @@ impl Io for Loop {
     type Registered<F: Source> = LoopIo<F>;
 
     fn register<F: Source>(&self, source: F) -> io::Result<LoopIo<F>> {
-        LoopIo::new(Arc::clone(&self.0), source)
+        LoopIo::new(self.0.clone(), source)
     }
 }
 

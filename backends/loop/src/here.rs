@@ -6,7 +6,7 @@
 //! # Invariant
 //!
 //! `id` is the number of the loop that this thread drives at the moment, or zero. The queue, the
-//! table and the wheel are empty while it is zero.
+//! table and the wheel are empty while it is zero, and so are the spare references.
 //!
 //! Each task that has not ended is in the ready queue or in the table of live tasks, or runs, or is on
 //! its way through the remote queue. A task comes into the table when it has to wait for the first
@@ -16,9 +16,11 @@ use std::cell::{Cell, RefCell};
 use std::task::{Context, Poll, Waker};
 
 use kumi_core::runtime::{Job, JobQueue, Ran, Task};
+use kumi_core::util::{Bias, BiasedArc, Spare};
 
 use crate::live::Live;
 use crate::loom::thread_local;
+use crate::shared::Shared;
 use crate::timers::Wheel;
 
 /// The state of the driven loop.
@@ -31,7 +33,17 @@ pub(crate) struct Here {
     watcher: RefCell<Option<Waker>>,
     /// There is a watcher.
     watched: Cell<bool>,
+    /// The main future was woken on this thread.
+    main: Cell<bool>,
+    /// How old the loop was when somebody read the clock in this turn; 0 if nobody has.
+    looked: Cell<u64>,
+    /// References to the loop, for the handles that its tasks, timers and sockets have.
+    spare: Spare<Shared>,
 }
+
+/// How far ahead a time is that is not due yet, whatever the clock has done in this turn: a second, in
+/// nanoseconds.
+const FAR: u64 = 1_000_000_000;
 
 /// The tag of a task that was never listed.
 const NEW: u32 = u32::MAX;
@@ -45,6 +57,9 @@ thread_local! {
             wheel: RefCell::new(Wheel::new()),
             watcher: RefCell::new(None),
             watched: Cell::new(false),
+            main: Cell::new(false),
+            looked: Cell::new(0),
+            spare: Spare::new(),
         }
     };
 }
@@ -88,6 +103,14 @@ impl Tasks {
     }
 }
 
+/// The thread that drives a loop counts the references to it by itself.
+impl Bias for Shared {
+    #[inline]
+    fn with_spare<R>(f: impl FnOnce(&Spare<Self>) -> R) -> Option<R> {
+        HERE.try_with(|here| f(&here.spare)).ok()
+    }
+}
+
 /// Whether this thread drives the loop `id` right now.
 pub(crate) fn drives(id: u64) -> bool {
     HERE.try_with(|here| here.id.get() == id).unwrap_or(false)
@@ -110,6 +133,40 @@ pub(crate) fn push(id: u64, job: Job) -> Option<Job> {
     job
 }
 
+/// Has the main future of the loop `id` polled, if this thread drives it; false if it does not.
+#[inline]
+pub(crate) fn wake_main(id: u64) -> bool {
+    let wake = |here: &Here| {
+        let driven = here.id.get() == id;
+        if driven {
+            here.main.set(true);
+        }
+        driven
+    };
+    HERE.try_with(wake).unwrap_or(false)
+}
+
+/// Whether a time is so far ahead of the last look at the clock in this turn of the loop `id` that it needs no
+/// other one; see [`timers`](crate::timers).
+#[inline]
+pub(crate) fn is_far(id: u64, at: u64) -> bool {
+    let is_far = |here: &Here| {
+        let looked = here.looked.get();
+        here.id.get() == id && looked != 0 && at > looked.saturating_add(FAR)
+    };
+    HERE.try_with(is_far).unwrap_or(false)
+}
+
+/// Somebody has just read the clock: so old is the loop `id`.
+#[inline]
+pub(crate) fn set_looked(id: u64, age: u64) {
+    let _ = HERE.try_with(|here| {
+        if here.id.get() == id {
+            here.looked.set(age);
+        }
+    });
+}
+
 /// Lends the timers of the loop `id` to `f`, if this thread drives it.
 #[inline]
 pub(crate) fn with_wheel<T>(id: u64, f: impl FnOnce(&mut Wheel) -> T) -> Option<T> {
@@ -123,10 +180,11 @@ pub(crate) struct Drive<'a> {
 }
 
 impl<'a> Drive<'a> {
-    /// Starts to drive the loop `id` on this thread.
-    pub(crate) fn start(id: u64, resting: &'a mut Resting) -> Self {
+    /// Starts to drive `lp` on this thread.
+    pub(crate) fn start(lp: &BiasedArc<Shared>, resting: &'a mut Resting) -> Self {
         HERE.with(|here| {
-            here.id.set(id);
+            here.id.set(lp.id);
+            here.spare.hold(lp);
             here.ready.append(std::mem::take(&mut resting.tasks.ready));
             here.exchange(resting);
         });
@@ -147,6 +205,9 @@ impl Drop for Drive<'_> {
             self.resting.tasks.ready.append(here.ready.take());
             here.exchange(self.resting);
             here.watched.set(false);
+            here.main.set(false);
+            here.looked.set(0);
+            here.spare.clear();
             here.watcher.take()
         });
         drop(watcher);
@@ -188,6 +249,22 @@ impl Here {
         while let Some(job) = jobs.pop() {
             self.push(job);
         }
+    }
+
+    /// Whether main was woken on this thread since the last call.
+    #[inline]
+    pub(crate) fn take_main(&self) -> bool {
+        self.main.replace(false)
+    }
+
+    /// Whether main was woken on this thread.
+    pub(crate) fn is_main_woken(&self) -> bool {
+        self.main.get()
+    }
+
+    /// A turn begins: nobody has read the clock in it, or just now, when the loop was so old.
+    pub(crate) fn set_looked(&self, age: u64) {
+        self.looked.set(age);
     }
 
     /// How many jobs are ready.

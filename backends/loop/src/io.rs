@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use kumi_core::runtime::{Direction, Done, Event, Readiness, Registered, Source};
+use kumi_core::util::BiasedArc;
 use mio::unix::SourceFd;
 use mio::{Interest, Token};
 use slab::Slab;
@@ -155,14 +156,14 @@ pub struct LoopIo<F: Source> {
 
 /// An entry of a registry, for as long as it lives.
 struct Entry {
-    shared: Arc<Shared>,
+    shared: BiasedArc<Shared>,
     readiness: Arc<Readiness>,
     token: Token,
     fd: RawFd,
 }
 
 impl<F: Source> LoopIo<F> {
-    pub(crate) fn new(shared: Arc<Shared>, source: F) -> io::Result<Self> {
+    pub(crate) fn new(shared: BiasedArc<Shared>, source: F) -> io::Result<Self> {
         let fd = source.as_fd().as_raw_fd();
         let (token, readiness) = shared.registry.add(fd)?;
         let entry = Entry {

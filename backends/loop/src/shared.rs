@@ -28,7 +28,7 @@ pub(crate) struct Signal {
     /// The number of the loop.
     id: u64,
     pub(crate) sleep: Sleep,
-    /// The main future was woken.
+    /// The main future was woken, by another thread than the one that drives the loop.
     main: AtomicBool,
     interrupt: Interrupt,
     host: Mutex<Option<Host>>,
@@ -56,13 +56,13 @@ impl Signal {
         self.main.store(true, Ordering::Relaxed);
     }
 
-    /// Whether main was woken since the last call.
+    /// Whether main was woken from elsewhere since the last call.
     pub(crate) fn take_main(&self) -> bool {
         // The look is free; the swap, which is not, orders what the waker did before the poll.
         self.main.load(Ordering::Relaxed) && self.main.swap(false, Ordering::SeqCst)
     }
 
-    /// Step 2 of the loop's side: whether main was woken.
+    /// Step 2 of the loop's side: whether main was woken from elsewhere.
     pub(crate) fn is_main_woken(&self) -> bool {
         self.main.load(Ordering::SeqCst)
     }
@@ -82,8 +82,12 @@ impl Wake for Signal {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
+        // Here it is no news for another thread, and the loop is awake.
+        if here::wake_main(self.id) {
+            return;
+        }
         // SeqCst: a thread that leaves something for the loop; see the module's docs.
-        if !self.main.swap(true, Ordering::SeqCst) && !here::drives(self.id) {
+        if !self.main.swap(true, Ordering::SeqCst) {
             self.interrupt();
         }
     }

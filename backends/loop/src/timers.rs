@@ -18,6 +18,11 @@
 //! poll after it was moved. After that a sleep is due when its timer has fired, and not before: whether
 //! that is so costs no look at the clock.
 //!
+//! Nor does the first poll, if in the same turn of the loop somebody has looked before, and found that the
+//! sleep is due more than a second later: a limit of half a minute is armed without another look. Should the
+//! thread have been held up for so long in the middle of the turn, then such a sleep is not ready at its first
+//! poll, though it is due, but fires with the next turn.
+//!
 //! # What ends what
 //!
 //! A timer ends when it fires, or when its sleep is dropped; its waker goes at the same moment. When
@@ -29,12 +34,13 @@ mod wheel;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, PoisonError};
+use std::sync::PoisonError;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use kumi_core::debug::{WaitsFor, note_wait};
 use kumi_core::runtime::Sleep;
+use kumi_core::util::BiasedArc;
 
 use crate::here;
 use crate::loom::{AtomicU64, Mutex, MutexGuard, Ordering, fault, now};
@@ -148,7 +154,7 @@ enum Timer {
 ///
 /// Nothing is lost when it is dropped; its timer is gone at once.
 pub struct LoopSleep {
-    shared: Arc<Shared>,
+    shared: BiasedArc<Shared>,
     at: Instant,
     timer: Timer,
     /// Whether it is due is not known, so the next poll has to ask the clock. Until then the timer may
@@ -183,7 +189,7 @@ fn replace(wheel: &mut Wheel, key: Key, waker: Waker) -> (Waker, bool) {
 
 impl LoopSleep {
     #[inline]
-    pub(crate) fn new(shared: Arc<Shared>, at: Instant) -> Self {
+    pub(crate) fn new(shared: BiasedArc<Shared>, at: Instant) -> Self {
         Self {
             shared,
             at,
@@ -194,7 +200,7 @@ impl LoopSleep {
 
     /// A sleep of somebody who has just been told the time.
     #[inline]
-    pub(crate) fn from(shared: Arc<Shared>, now: Instant, at: Instant) -> Self {
+    pub(crate) fn from(shared: BiasedArc<Shared>, now: Instant, at: Instant) -> Self {
         let timer = match at > now {
             true => Timer::Nowhere,
             false => Timer::Fired,
@@ -205,6 +211,18 @@ impl LoopSleep {
             timer,
             ask: false,
         }
+    }
+
+    /// Whether it is due by the clock; see "When the clock is read".
+    #[inline]
+    fn is_due(&self) -> bool {
+        let (shared, at) = (&self.shared, self.shared.since(self.at));
+        if here::is_far(shared.id, at) && !shared.is_closed() {
+            return false;
+        }
+        let now = now();
+        here::set_looked(shared.id, shared.since(now));
+        now >= self.at
     }
 
     #[inline]
@@ -322,7 +340,7 @@ impl Future for LoopSleep {
         // Nobody fires the timers of a loop that is gone.
         let asked = std::mem::take(&mut self.ask) || self.shared.is_closed();
         if asked {
-            if now() >= self.at {
+            if self.is_due() {
                 self.disarm();
                 self.timer = Timer::Fired;
                 return Poll::Ready(());

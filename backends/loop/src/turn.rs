@@ -5,6 +5,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
+use kumi_core::util::BiasedArc;
 use kumi_core::util::wake_all;
 use kumi_core::{context, debug};
 
@@ -30,7 +31,7 @@ pub const TURN_TIME: Duration = Duration::from_micros(50);
 
 /// Gives the driver's half back, also when a panic leaves the loop.
 struct Return<'a> {
-    shared: &'a Shared,
+    shared: &'a BiasedArc<Shared>,
     driver: Option<Box<Driver>>,
 }
 
@@ -53,7 +54,7 @@ impl Drop for Return<'_> {
 
 /// Takes the driver's half, to drive the loop on this thread.
 #[track_caller]
-fn take<'a>(shared: &'a Shared, what: &str) -> Return<'a> {
+fn take<'a>(shared: &'a BiasedArc<Shared>, what: &str) -> Return<'a> {
     context::assert_may_block(what);
     assert!(
         here::driven() == 0,
@@ -73,7 +74,7 @@ fn take<'a>(shared: &'a Shared, what: &str) -> Return<'a> {
 /// Drives the loop until `future` is ready.
 #[track_caller]
 pub(crate) fn block_on<F: Future>(lp: &Loop, future: F) -> F::Output {
-    let shared = &*lp.0;
+    let shared = &lp.0;
     let mut back = take(shared, "block_on");
     let mut turn = Turn::start(&mut back);
     shared.signal.set_main();
@@ -104,13 +105,13 @@ pub struct TurnEnd {
 /// One turn: waits for the kernel, for `timeout` at most and not if anything is ready; runs what is.
 #[track_caller]
 pub(crate) fn once(lp: &Loop, timeout: Option<Duration>) -> TurnEnd {
-    let shared = &*lp.0;
+    let shared = &lp.0;
     let mut back = take(shared, "run_once");
     let mut turn = Turn::start(&mut back);
     turn.adopt();
     turn.kernel(timeout);
     // A turn has no main future; one of an earlier drive may have been woken late.
-    let _ = shared.signal.take_main();
+    let _ = turn.take_main();
     let mut nothing = pin!(pending::<()>());
     let _ = turn.jobs(nothing.as_mut(), &mut Context::from_waker(Waker::noop()));
     let next = turn.timers();
@@ -163,7 +164,7 @@ impl<'a> Turn<'a> {
         let driver = &mut **back.driver.as_mut().expect("it was just put there");
         Self {
             shared: back.shared,
-            drive: Drive::start(back.shared.id, &mut driver.rest),
+            drive: Drive::start(back.shared, &mut driver.rest),
             poll: &mut driver.poll,
             events: &mut driver.events,
             due: &mut driver.due,
@@ -185,7 +186,7 @@ impl<'a> Turn<'a> {
                 self.cleared = true;
                 self.drive.with(here::Here::take).clear();
             }
-            if self.shared.signal.take_main() {
+            if self.take_main() {
                 ran += 1;
                 if let Poll::Ready(value) = future.as_mut().poll(cx) {
                     return Poll::Ready(value);
@@ -212,6 +213,13 @@ impl<'a> Turn<'a> {
                 clock = ran + CLOCK_JOBS;
             }
         }
+    }
+
+    /// Whether main was woken since the last call, here or elsewhere.
+    #[inline]
+    fn take_main(&self) -> bool {
+        let here = self.drive.with(here::Here::take_main);
+        self.shared.signal.take_main() || here
     }
 
     /// Takes in what other threads have queued.
@@ -249,9 +257,11 @@ impl<'a> Turn<'a> {
         let far = self.shared.far.next();
         let armed = self.drive.with(|here| here.with_wheel(|wheel| wheel.len()));
         if armed == 0 && far == u64::MAX {
+            self.drive.with(|here| here.set_looked(0));
             return u64::MAX;
         }
         let age = self.shared.since(now());
+        self.drive.with(|here| here.set_looked(age));
         let mut gone = Vec::new();
         let next = self.drive.with(|here| {
             here.with_wheel(|wheel| {
@@ -298,11 +308,12 @@ impl<'a> Turn<'a> {
         self.drive.with(here) || self.is_left() || self.shared.far.next() != u64::MAX
     }
 
-    /// Whether another thread has left something since the last look, timers apart; the loop has
-    /// announced that it sleeps.
+    /// Whether there is something to do, jobs and timers apart: main was woken, or another thread has left
+    /// something since the last look. The loop has announced that it sleeps.
     fn is_left(&self) -> bool {
         !self.shared.remote.is_empty()
             || self.shared.signal.is_main_woken()
+            || self.drive.with(here::Here::is_main_woken)
             || self.shared.is_closed() && !self.cleared
     }
 }

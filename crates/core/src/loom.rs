@@ -97,12 +97,18 @@ pub(crate) fn order_unless(name: &str, order: Ordering) -> Ordering {
 /// Counts one less, as Acquire and Release; true if it was the last. In two steps if that fault is seeded.
 #[inline(always)]
 pub(crate) fn count_off(count: &AtomicUsize, in_two_steps: bool) -> bool {
+    count_off_by(count, 1, in_two_steps)
+}
+
+/// The same for several at once.
+#[inline(always)]
+pub(crate) fn count_off_by(count: &AtomicUsize, by: usize, in_two_steps: bool) -> bool {
     if in_two_steps {
         let before = count.load(Ordering::Acquire);
-        count.store(before - 1, Ordering::Release);
-        return before == 1;
+        count.store(before - by, Ordering::Release);
+        return before == by;
     }
-    count.fetch_sub(1, Ordering::AcqRel) == 1
+    count.fetch_sub(by, Ordering::AcqRel) == by
 }
 
 /// Changes `word` to what `next` makes of it, unless that is nothing. Gives what was there: `Ok` if it has

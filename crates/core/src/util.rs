@@ -1,5 +1,6 @@
 //! Small helpers without state that every layer may use.
 
+mod biased;
 mod once_arc;
 mod waker;
 
@@ -14,6 +15,7 @@ use std::time::{Duration, Instant};
 #[doc(hidden)]
 pub use crate::loom::Spin;
 use crate::loom::thread_local;
+pub use biased::{Bias, BiasedArc, Spare};
 pub(crate) use once_arc::OnceArc;
 pub(crate) use waker::{WakerSlot, drop_foreign, wake_contained};
 

@@ -10,6 +10,8 @@
 //! `loom/teeth.txt` lists, for every model, a fault that it must notice.
 #![cfg(loom)]
 
+#[path = "loom/biased.rs"]
+mod biased;
 #[path = "loom/blocking.rs"]
 mod blocking;
 #[path = "loom/cancel.rs"]

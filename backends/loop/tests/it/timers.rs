@@ -299,6 +299,34 @@ fn timers_in_an_old_loop() {
     }
 }
 
+/// A sleep that is far ahead is armed without another look at the clock. If the thread has been held up
+/// meanwhile for longer than that, it fires with the next turn.
+#[test]
+fn a_sleep_that_came_due_while_the_loop_was_held_up() {
+    let lp = new();
+    let (wakes, waker) = counted();
+    let until = |at| Box::pin(lp.sleep_until(at));
+    let begin = Instant::now();
+    let (mut held_up, mut later) = lp.block_on(async {
+        let mut later = until(begin + HOUR);
+        assert!(poll(&mut later, &waker).is_pending(), "it has asked");
+        thread::sleep(2000 * MS);
+        let mut held_up = until(begin + 1900 * MS);
+        assert!(poll(&mut held_up, &waker).is_pending(), "nobody has asked");
+        let mut near = until(begin + 900 * MS);
+        assert!(poll(&mut near, &waker).is_ready(), "it has asked");
+        let mut now_known = until(begin + 1950 * MS);
+        assert!(poll(&mut now_known, &waker).is_ready(), "it has asked, too");
+        while wakes.0.load(Ordering::SeqCst) == 0 {
+            yield_now().await;
+        }
+        (held_up, later)
+    });
+    assert_eq!(wakes.0.load(Ordering::SeqCst), 1);
+    assert!(poll(&mut held_up, &waker).is_ready());
+    assert!(poll(&mut later, &waker).is_pending());
+}
+
 #[test]
 fn a_sleep_that_is_due_in_less_than_a_tick_is_not_late_by_one() {
     let lp = new();

@@ -1,0 +1,321 @@
+//! A shared pointer whose references one thread at a time can count without atomic operations.
+//!
+//! The handle of a loop is cloned and dropped for each task and each timer, nearly always on the thread that
+//! drives the loop. With an `Arc` these two operations would be a third of what such a task costs. (Biased
+//! reference counting: Choi, Shull and Torrellas, 2018, made simpler: who counts is said by a value that can
+//! be cleared, not by a thread's number.)
+//!
+//! # What ends what
+//!
+//! The value is dropped by whoever gives the last reference back: a [`BiasedArc`], or a [`Spare`] that has
+//! some left when it is cleared or dropped. A spare that is forgotten leaks the value.
+//!
+//! # PROTOCOL
+//!
+//! The count is that of an `Arc`: each reference is worth one, whoever has it. A spare *owns* references,
+//! that is all: a thread that has one takes its clones out of it and puts what it drops back in, and touches
+//! the count only when it is empty or too full, for many at a time.
+//!
+//! # Invariants
+//!
+//! 1. The count is the number of `BiasedArc`s and of references in spares. The value lives until it is zero.
+//! 2. The references in a spare are of the value that its `of` points to.
+#![allow(unsafe_code, reason = "a reference count; see the invariants")]
+
+use std::cell::Cell;
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::Deref;
+use std::ptr::NonNull;
+
+use crate::loom::{AtomicUsize, Ordering, count_off_by, fault};
+
+/// How many references an empty spare takes at once, and a full one gives back: at twice as many.
+const BATCH: usize = 64;
+
+/// More references than this are a leak that is about to become unsound.
+const MAX: usize = isize::MAX as usize;
+
+/// A value whose references may be counted by one thread at a time.
+pub trait Bias: Sized + Send + Sync {
+    /// Lends the spare references of the calling thread, if it has any, be it of this value or another.
+    ///
+    /// Called whenever a reference is cloned or dropped; what it lends is a thread-local, as a rule.
+    fn with_spare<R>(f: impl FnOnce(&Spare<Self>) -> R) -> Option<R>;
+}
+
+struct Inner<T> {
+    count: AtomicUsize,
+    value: T,
+}
+
+/// A reference to a value: an `Arc`, but see the [module](self).
+pub struct BiasedArc<T: Bias>(NonNull<Inner<T>>, PhantomData<Inner<T>>);
+
+// SAFETY: as for `Arc`: the value is shared, and dropped by whoever is last; it is `Send` and `Sync` (`Bias`).
+unsafe impl<T: Bias> Send for BiasedArc<T> {}
+// SAFETY: as above.
+unsafe impl<T: Bias> Sync for BiasedArc<T> {}
+
+/// References of a thread that it hands out and takes back without an atomic operation.
+///
+/// It has none until it is told [of which value](Spare::hold).
+pub struct Spare<T: Bias> {
+    of: Cell<Option<NonNull<Inner<T>>>>,
+    left: Cell<usize>,
+}
+
+impl<T: Bias> BiasedArc<T> {
+    /// Puts the value on the heap.
+    pub fn new(value: T) -> Self {
+        let inner = Inner {
+            count: AtomicUsize::new(1),
+            value,
+        };
+        Self(NonNull::from(Box::leak(Box::new(inner))), PhantomData)
+    }
+
+    #[inline]
+    fn inner(&self) -> &Inner<T> {
+        // SAFETY: this is a reference (1).
+        unsafe { self.0.as_ref() }
+    }
+
+    /// Counts so many references more.
+    #[inline]
+    fn add(&self, count: usize) {
+        let counter = &self.inner().count;
+        if fault("references_come_in_two_steps") {
+            let old = counter.load(Ordering::Relaxed);
+            return counter.store(old + count, Ordering::Relaxed);
+        }
+        // Relaxed, as for `Arc`: who adds has one.
+        let old = counter.fetch_add(count, Ordering::Relaxed);
+        if old > MAX {
+            too_many();
+        }
+    }
+}
+
+/// Ends the process before the count can run over; a panic would not do, as a program that goes on could
+/// count more.
+#[cold]
+fn too_many() -> ! {
+    eprintln!("kumi: too many references to one value");
+    std::process::abort()
+}
+
+/// Gives so many references back, and drops the value if they were the last.
+///
+/// # Safety
+///
+/// The caller has as many, and gives them up.
+#[inline]
+unsafe fn give_back<T>(inner: NonNull<Inner<T>>, count: usize) {
+    // SAFETY: the caller has references, so it lives.
+    let counter = &unsafe { inner.as_ref() }.count;
+    let last = count_off_by(counter, count, fault("references_go_in_two_steps"));
+    if last {
+        // SAFETY: it came from a box, and no reference is left.
+        drop(unsafe { Box::from_raw(inner.as_ptr()) });
+    }
+}
+
+impl<T: Bias> Clone for BiasedArc<T> {
+    #[inline]
+    fn clone(&self) -> Self {
+        if T::with_spare(|spare| spare.take(self)) != Some(true) {
+            self.add(1);
+        }
+        Self(self.0, PhantomData)
+    }
+}
+
+impl<T: Bias> Drop for BiasedArc<T> {
+    #[inline]
+    fn drop(&mut self) {
+        if T::with_spare(|spare| spare.put(self.0)) != Some(true) {
+            // SAFETY: this was a reference.
+            unsafe { give_back(self.0, 1) }
+        }
+    }
+}
+
+impl<T: Bias> Deref for BiasedArc<T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        &self.inner().value
+    }
+}
+
+impl<T: Bias + fmt::Debug> fmt::Debug for BiasedArc<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+impl<T: Bias> Spare<T> {
+    /// A spare without references, of no value.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            of: Cell::new(None),
+            left: Cell::new(0),
+        }
+    }
+
+    /// From now on this has the references of this thread to `value`, until it is [cleared](Spare::clear).
+    pub fn hold(&self, value: &BiasedArc<T>) {
+        self.clear();
+        self.of.set(Some(value.0));
+    }
+
+    /// Gives back what it has; it is of no value then.
+    pub fn clear(&self) {
+        let (of, left) = (self.of.take(), self.left.take());
+        if let Some(of) = of.filter(|_| left > 0) {
+            // SAFETY: these are references (2), and are given up.
+            unsafe { give_back(of, left) }
+        }
+    }
+
+    /// Gives up one reference, which becomes the caller's; false if it is of another value.
+    #[inline]
+    fn take(&self, value: &BiasedArc<T>) -> bool {
+        if self.of.get() != Some(value.0) {
+            return false;
+        }
+        let left = match self.left.get() {
+            0 => {
+                value.add(BATCH);
+                BATCH
+            }
+            left => left,
+        };
+        self.left.set(left - 1);
+        true
+    }
+
+    /// Takes over one reference of the caller's; false if it is of another value.
+    #[inline]
+    fn put(&self, value: NonNull<Inner<T>>) -> bool {
+        if self.of.get() != Some(value) {
+            return false;
+        }
+        let left = self.left.get() + 1;
+        self.left.set(left);
+        if left >= 2 * BATCH {
+            self.left.set(left - BATCH);
+            // SAFETY: these are references (2), and are given up; others are left.
+            unsafe { give_back(value, BATCH) }
+        }
+        true
+    }
+}
+
+impl<T: Bias> Default for Spare<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T: Bias> Drop for Spare<T> {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
+impl<T: Bias> fmt::Debug for Spare<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Spare").field("left", &self.left).finish()
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::sync::Arc;
+    use std::thread;
+
+    use super::*;
+
+    struct Value(#[allow(dead_code, reason = "its count says whether this is alive")] Arc<()>);
+
+    thread_local! {
+        static SPARE: Spare<Value> = const { Spare::new() };
+    }
+
+    impl Bias for Value {
+        fn with_spare<R>(f: impl FnOnce(&Spare<Self>) -> R) -> Option<R> {
+            SPARE.try_with(f).ok()
+        }
+    }
+
+    fn count(value: &BiasedArc<Value>) -> usize {
+        value.inner().count.load(Ordering::Relaxed)
+    }
+
+    /// Runs `f` on a thread that ends then, as scoped threads need not have when their scope has.
+    #[allow(clippy::disallowed_methods, reason = "there is no runtime here")]
+    fn elsewhere<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> T {
+        thread::spawn(f).join().unwrap()
+    }
+
+    fn left() -> usize {
+        SPARE.with(|spare| spare.left.get())
+    }
+
+    #[test]
+    fn without_a_spare_it_counts_as_an_arc_does() {
+        let alive = Arc::new(());
+        let value = BiasedArc::new(Value(Arc::clone(&alive)));
+        let clone = value.clone();
+        assert_eq!((count(&value), left()), (2, 0));
+        elsewhere(|| drop(clone));
+        assert_eq!(count(&value), 1);
+        drop(value);
+        assert_eq!(Arc::strong_count(&alive), 1);
+    }
+
+    #[test]
+    fn a_spare_counts_many_at_a_time() {
+        let alive = Arc::new(());
+        let value = BiasedArc::new(Value(Arc::clone(&alive)));
+        SPARE.with(|spare| spare.hold(&value));
+        let mut clones: Vec<_> = (0..BATCH).map(|_| value.clone()).collect();
+        assert_eq!((count(&value), left()), (1 + BATCH, 0));
+        clones.push(value.clone());
+        assert_eq!((count(&value), left()), (1 + 2 * BATCH, BATCH - 1));
+        // One of another thread comes back here, and one from here goes there.
+        let here = clones.pop().unwrap();
+        let there = elsewhere(move || here.clone());
+        assert_eq!(count(&value), 1 + 2 * BATCH);
+        drop(there);
+        assert_eq!(left(), BATCH);
+        // What is of another value is left alone.
+        let other = BiasedArc::new(Value(Arc::clone(&alive)));
+        drop(other.clone());
+        assert_eq!((count(&other), left()), (1, BATCH));
+        drop(clones);
+        assert_eq!((count(&value), left()), (1 + BATCH, BATCH));
+        SPARE.with(Spare::clear);
+        assert_eq!((count(&value), left()), (1, 0));
+        drop((value, other));
+        assert_eq!(Arc::strong_count(&alive), 1);
+    }
+
+    #[test]
+    fn the_last_reference_may_be_in_a_spare() {
+        let alive = Arc::new(());
+        let value = BiasedArc::new(Value(Arc::clone(&alive)));
+        let in_thread = Arc::clone(&alive);
+        elsewhere(move || {
+            SPARE.with(|spare| spare.hold(&value));
+            drop(value.clone());
+            drop(value);
+            assert_eq!(Arc::strong_count(&in_thread), 3, "the spare has it");
+        });
+        assert_eq!(Arc::strong_count(&alive), 1);
+    }
+}
