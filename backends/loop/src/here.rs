@@ -20,7 +20,7 @@ use kumi_core::util::{Bias, BiasedArc, Spare};
 
 use crate::live::Live;
 use crate::loom::thread_local;
-use crate::shared::Shared;
+use crate::shared::{Shared, Signal};
 use crate::timers::Wheel;
 
 /// The state of the driven loop.
@@ -39,6 +39,8 @@ pub(crate) struct Here {
     looked: Cell<u64>,
     /// References to the loop, for the handles that its tasks, timers and sockets have.
     spare: Spare<Shared>,
+    /// Those of the wakers of its main future.
+    spare_wakers: Spare<Signal>,
 }
 
 /// How far ahead a time is that is not due yet, whatever the clock has done in this turn: a second, in
@@ -60,6 +62,7 @@ thread_local! {
             main: Cell::new(false),
             looked: Cell::new(0),
             spare: Spare::new(),
+            spare_wakers: Spare::new(),
         }
     };
 }
@@ -108,6 +111,14 @@ impl Bias for Shared {
     #[inline]
     fn with_spare<R>(f: impl FnOnce(&Spare<Self>) -> R) -> Option<R> {
         HERE.try_with(|here| f(&here.spare)).ok()
+    }
+}
+
+/// And those to what its main future is woken by.
+impl Bias for Signal {
+    #[inline]
+    fn with_spare<R>(f: impl FnOnce(&Spare<Self>) -> R) -> Option<R> {
+        HERE.try_with(|here| f(&here.spare_wakers)).ok()
     }
 }
 
@@ -185,6 +196,7 @@ impl<'a> Drive<'a> {
         HERE.with(|here| {
             here.id.set(lp.id);
             here.spare.hold(lp);
+            here.spare_wakers.hold(&lp.signal);
             here.ready.append(std::mem::take(&mut resting.tasks.ready));
             here.exchange(resting);
         });
@@ -208,6 +220,7 @@ impl Drop for Drive<'_> {
             here.main.set(false);
             here.looked.set(0);
             here.spare.clear();
+            here.spare_wakers.clear();
             here.watcher.take()
         });
         drop(watcher);

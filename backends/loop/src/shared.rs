@@ -7,12 +7,13 @@
 use std::fmt;
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::{Arc, OnceLock, PoisonError};
-use std::task::{Wake, Waker};
+use std::task::Waker;
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
 use kumi_core::blocking::BlockingPool;
 use kumi_core::runtime::{Job, SharedJobQueue, Tasks};
+use kumi_core::util::{BiasedArc, BiasedWake};
 
 use crate::here::{self, Resting};
 use crate::io::Registry;
@@ -76,12 +77,8 @@ impl Signal {
 }
 
 /// The waker of the main future.
-impl Wake for Signal {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
+impl BiasedWake for Signal {
+    fn wake(&self) {
         // Here it is no news for another thread, and the loop is awake.
         if here::wake_main(self.id) {
             return;
@@ -116,7 +113,7 @@ pub(crate) struct Shared {
     blocking_wait: Duration,
     /// The blocking closures that have not ended.
     pub(crate) blocking: Tasks,
-    pub(crate) signal: Arc<Signal>,
+    pub(crate) signal: BiasedArc<Signal>,
     /// The waker of the main future.
     pub(crate) main: Waker,
     /// When the loop was made; its timers count from here.
@@ -155,7 +152,7 @@ impl Shared {
     ) -> std::io::Result<Self> {
         static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
-        let signal = Arc::new(Signal {
+        let signal = BiasedArc::new(Signal {
             id,
             sleep: Sleep::new(),
             main: AtomicBool::new(false),
@@ -170,7 +167,7 @@ impl Shared {
             pool,
             blocking_wait,
             blocking: Tasks::new(),
-            main: Waker::from(Arc::clone(&signal)),
+            main: signal.clone().into_waker(),
             signal,
             born,
             closed: AtomicBool::new(false),

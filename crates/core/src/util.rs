@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 #[doc(hidden)]
 pub use crate::loom::Spin;
 use crate::loom::thread_local;
-pub use biased::{Bias, BiasedArc, Spare};
+pub use biased::{Bias, BiasedArc, BiasedWake, Spare};
 pub(crate) use once_arc::OnceArc;
 pub(crate) use waker::{WakerSlot, drop_foreign, wake_contained};
 

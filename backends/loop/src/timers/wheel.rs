@@ -305,9 +305,15 @@ impl Wheel {
             } else {
                 self.soon.pop();
             }
-            if self.is_live(first) {
-                out.extend(self.release(first.2).map(|waker| (first.0, waker)));
-            }
+            self.fire(first, out);
+        }
+    }
+
+    /// Fires a timer that was due, if its name still holds.
+    #[inline]
+    fn fire(&mut self, due: Due, out: &mut Vec<(u64, Waker)>) {
+        if self.is_live(due) {
+            out.extend(self.release(due.2).map(|waker| (due.0, waker)));
         }
     }
 
@@ -324,8 +330,8 @@ impl Wheel {
 
     /// Makes `tick` the present one.
     fn advance(&mut self, tick: u64) {
-        let before = self.due.len();
         while let Some((level, digit, start)) = self.first_slot() {
+            let before = self.due.len();
             if start > tick {
                 break;
             }
@@ -343,12 +349,13 @@ impl Wheel {
                 }
                 index = next;
             }
+            if self.due.len() > before {
+                // All of it is of this tick, so later than what was there before, and often sorted the
+                // wrong way round.
+                self.due.make_contiguous()[before..].sort_unstable();
+            }
         }
         self.tick = self.tick.max(tick);
-        if self.due.len() > before {
-            // All of it is later than what was there before, and often sorted the wrong way round.
-            self.due.make_contiguous()[before..].sort_unstable();
-        }
     }
 
     /// A time at which it is worth to [expire](Self::expire): not later than the first timer is due.

@@ -25,8 +25,10 @@
 use std::cell::Cell;
 use std::fmt;
 use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
 use std::ops::Deref;
 use std::ptr::NonNull;
+use std::task::{RawWaker, RawWakerVTable, Waker};
 
 use crate::loom::{AtomicUsize, Ordering, count_off_by, fault};
 
@@ -56,6 +58,12 @@ pub struct BiasedArc<T: Bias>(NonNull<Inner<T>>, PhantomData<Inner<T>>);
 unsafe impl<T: Bias> Send for BiasedArc<T> {}
 // SAFETY: as above.
 unsafe impl<T: Bias> Sync for BiasedArc<T> {}
+
+/// What can be a waker by itself, as with [`Wake`](std::task::Wake), counted as a [`BiasedArc`].
+pub trait BiasedWake: Bias + 'static {
+    /// Wakes whomever it is for.
+    fn wake(&self);
+}
 
 /// References of a thread that it hands out and takes back without an atomic operation.
 ///
@@ -94,6 +102,68 @@ impl<T: Bias> BiasedArc<T> {
         if old > MAX {
             too_many();
         }
+    }
+}
+
+impl<T: BiasedWake> BiasedArc<T> {
+    const WAKER: &'static RawWakerVTable = &RawWakerVTable::new(
+        Self::clone_waker,
+        Self::wake_by_value,
+        Self::wake_by_ref,
+        Self::drop_waker,
+    );
+
+    /// Makes a waker of this reference.
+    #[must_use]
+    pub fn into_waker(self) -> Waker {
+        let raw = RawWaker::new(self.into_raw(), Self::WAKER);
+        // SAFETY: the functions of `WAKER` keep the contract of `RawWaker`: each waker is a reference, and the
+        // value may be used by any thread (`Bias`).
+        unsafe { Waker::from_raw(raw) }
+    }
+
+    #[inline]
+    fn into_raw(self) -> *const () {
+        ManuallyDrop::new(self).0.as_ptr().cast_const().cast()
+    }
+
+    /// # Safety
+    ///
+    /// The data is from `into_raw`, and the reference becomes the result's.
+    #[inline]
+    unsafe fn from_raw(data: *const ()) -> Self {
+        let inner = NonNull::new(data.cast_mut().cast());
+        Self(inner.expect("it is a reference"), PhantomData)
+    }
+
+    /// # Safety
+    ///
+    /// The data is that of a live waker, whose reference stays its own.
+    #[inline]
+    unsafe fn borrowed(data: *const ()) -> ManuallyDrop<Self> {
+        // SAFETY: by the contract; it is not dropped.
+        ManuallyDrop::new(unsafe { Self::from_raw(data) })
+    }
+
+    unsafe fn clone_waker(data: *const ()) -> RawWaker {
+        // SAFETY: by the contract of `RawWaker`, as below.
+        let this = unsafe { Self::borrowed(data) };
+        RawWaker::new(Self::clone(&this).into_raw(), Self::WAKER)
+    }
+
+    unsafe fn wake_by_value(data: *const ()) {
+        // SAFETY: as above; the waker is used up.
+        unsafe { Self::from_raw(data) }.wake();
+    }
+
+    unsafe fn wake_by_ref(data: *const ()) {
+        // SAFETY: as above.
+        unsafe { Self::borrowed(data) }.wake();
+    }
+
+    unsafe fn drop_waker(data: *const ()) {
+        // SAFETY: as above; the waker is used up.
+        drop(unsafe { Self::from_raw(data) });
     }
 }
 
@@ -303,6 +373,41 @@ mod tests {
         assert_eq!((count(&value), left()), (1, 0));
         drop((value, other));
         assert_eq!(Arc::strong_count(&alive), 1);
+    }
+
+    impl BiasedWake for Value {
+        fn wake(&self) {
+            WOKEN.set(WOKEN.get() + 1);
+        }
+    }
+
+    thread_local! {
+        static WOKEN: Cell<usize> = const { Cell::new(0) };
+    }
+
+    #[test]
+    fn each_waker_is_a_reference() {
+        let alive = Arc::new(());
+        let value = BiasedArc::new(Value(Arc::clone(&alive)));
+        let waker = value.clone().into_waker();
+        assert_eq!(count(&value), 2);
+        let clone = waker.clone();
+        assert!(clone.will_wake(&waker));
+        assert_eq!(count(&value), 3);
+        clone.wake_by_ref();
+        assert_eq!((count(&value), WOKEN.get()), (3, 1));
+        clone.wake();
+        assert_eq!((count(&value), WOKEN.get()), (2, 2));
+        drop(value);
+        let there = elsewhere(move || {
+            waker.wake_by_ref();
+            let clone = waker.clone();
+            drop(waker);
+            (clone, WOKEN.get())
+        });
+        assert_eq!((Arc::strong_count(&alive), there.1), (2, 1));
+        there.0.wake();
+        assert_eq!((Arc::strong_count(&alive), WOKEN.get()), (1, 3));
     }
 
     #[test]
