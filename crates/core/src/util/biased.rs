@@ -237,18 +237,27 @@ impl<T: Bias> Spare<T> {
     }
 
     /// From now on this has the references of this thread to `value`, until it is [cleared](Spare::clear).
+    #[inline]
     pub fn hold(&self, value: &BiasedArc<T>) {
         self.clear();
         self.of.set(Some(value.0));
     }
 
     /// Gives back what it has; it is of no value then.
+    #[inline]
     pub fn clear(&self) {
-        let (of, left) = (self.of.take(), self.left.take());
-        if let Some(of) = of.filter(|_| left > 0) {
-            // SAFETY: these are references (2), and are given up.
-            unsafe { give_back(of, left) }
+        if self.left.get() > 0 {
+            self.give_back();
         }
+        self.of.set(None);
+    }
+
+    #[cold]
+    fn give_back(&self) {
+        let (of, left) = (self.of.take(), self.left.take());
+        let of = of.expect("there are none of no value");
+        // SAFETY: these are references (2), and are given up.
+        unsafe { give_back(of, left) }
     }
 
     /// Gives up one reference, which becomes the caller's; false if it is of another value.
