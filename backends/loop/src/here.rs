@@ -37,6 +37,8 @@ pub(crate) struct Here {
     main: Cell<bool>,
     /// How old the loop was when somebody read the clock in this turn; 0 if nobody has.
     looked: Cell<u64>,
+    /// How many were told since that it was enough.
+    trusted: Cell<u32>,
     /// References to the loop, for the handles that its tasks, timers and sockets have.
     spare: Spare<Shared>,
     /// Those of the wakers of its main future.
@@ -46,6 +48,10 @@ pub(crate) struct Here {
 /// How far ahead a time is that is not due yet, whatever the clock has done in this turn: a second, in
 /// nanoseconds.
 const FAR: u64 = 1_000_000_000;
+
+/// How many sleeps in a row are told so after one look at the clock: a task that never gives way, and looks at
+/// the time by polling new sleeps, is to see it pass.
+const TRUSTED: u32 = 256;
 
 /// The tag of a task that was never listed.
 const NEW: u32 = u32::MAX;
@@ -61,6 +67,7 @@ thread_local! {
             watched: Cell::new(false),
             main: Cell::new(false),
             looked: Cell::new(0),
+            trusted: Cell::new(0),
             spare: Spare::new(),
             spare_wakers: Spare::new(),
         }
@@ -162,8 +169,11 @@ pub(crate) fn wake_main(id: u64) -> bool {
 #[inline]
 pub(crate) fn is_far(id: u64, at: u64) -> bool {
     let is_far = |here: &Here| {
-        let looked = here.looked.get();
-        here.id.get() == id && looked != 0 && at > looked.saturating_add(FAR)
+        let (looked, trusted) = (here.looked.get(), here.trusted.get());
+        let is_far = at > looked.saturating_add(FAR) && looked != 0;
+        let is_far = is_far && trusted < TRUSTED && here.id.get() == id;
+        here.trusted.set(trusted + u32::from(is_far));
+        is_far
     };
     HERE.try_with(is_far).unwrap_or(false)
 }
@@ -173,7 +183,7 @@ pub(crate) fn is_far(id: u64, at: u64) -> bool {
 pub(crate) fn set_looked(id: u64, age: u64) {
     let _ = HERE.try_with(|here| {
         if here.id.get() == id {
-            here.looked.set(age);
+            here.set_looked(age);
         }
     });
 }
@@ -278,6 +288,7 @@ impl Here {
     /// A turn begins: nobody has read the clock in it, or just now, when the loop was so old.
     pub(crate) fn set_looked(&self, age: u64) {
         self.looked.set(age);
+        self.trusted.set(0);
     }
 
     /// How many jobs are ready.

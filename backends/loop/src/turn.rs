@@ -207,6 +207,8 @@ impl<'a> Turn<'a> {
             }
             if ran >= clock {
                 let now = now();
+                self.drive
+                    .with(|here| here.set_looked(self.shared.since(now)));
                 if now >= *until.get_or_insert_with(|| now + TURN_TIME) {
                     return Poll::Pending;
                 }

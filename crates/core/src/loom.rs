@@ -108,7 +108,9 @@ pub(crate) fn count_off_by(count: &AtomicUsize, by: usize, in_two_steps: bool) -
         count.store(before - by, Ordering::Release);
         return before == by;
     }
-    count.fetch_sub(by, Ordering::AcqRel) == by
+    let before = count.fetch_sub(by, Ordering::AcqRel);
+    debug_assert!(before >= by, "{before} less {by}");
+    before == by
 }
 
 /// Changes `word` to what `next` makes of it, unless that is nothing. Gives what was there: `Ok` if it has

@@ -176,7 +176,8 @@ impl Job {
 ///
 /// # Panics
 ///
-/// If the backend has said that it [polls no jobs](super::Spawn::is_host).
+/// If the backend has said that it [polls no jobs](super::Spawn::is_host), and so there is no place for the
+/// waker.
 impl Future for Job {
     type Output = ();
 

@@ -36,7 +36,8 @@ pub trait Spawn: Clone + Send + Sync + 'static {
     /// for which each of its tasks keeps a place of two words.
     ///
     /// The default is true, with which a backend may do either. One that gives every job to [`Job::run`]
-    /// returns false, always; polling such a job panics.
+    /// returns false, always. To poll such a job is an error of the backend, and panics if there is no place for
+    /// the host's waker.
     fn is_host(&self) -> bool {
         true
     }

@@ -19,7 +19,8 @@
 //! # Invariants
 //!
 //! 1. The count is the number of `BiasedArc`s and of references in spares. The value lives until it is zero.
-//! 2. The references in a spare are of the value that its `of` points to.
+//! 2. The references in a spare are of the value that its `of` points to. While it has none, that may be gone,
+//!    and another value be where it was.
 #![allow(unsafe_code, reason = "a reference count; see the invariants")]
 
 use std::cell::Cell;
@@ -65,6 +66,9 @@ pub trait BiasedWake: Bias + 'static {
     fn wake(&self);
 }
 
+/// The value does not move, whoever moves the reference.
+impl<T: Bias> Unpin for BiasedArc<T> {}
+
 /// References of a thread that it hands out and takes back without an atomic operation.
 ///
 /// It has none until it is told [of which value](Spare::hold).
@@ -106,18 +110,22 @@ impl<T: Bias> BiasedArc<T> {
 }
 
 impl<T: BiasedWake> BiasedArc<T> {
-    const WAKER: &'static RawWakerVTable = &RawWakerVTable::new(
-        Self::clone_waker,
-        Self::wake_by_value,
-        Self::wake_by_ref,
-        Self::drop_waker,
-    );
+    /// One place for the whole program, so that [`Waker::will_wake`] can tell.
+    #[inline(never)]
+    fn table() -> &'static RawWakerVTable {
+        &RawWakerVTable::new(
+            Self::clone_waker,
+            Self::wake_by_value,
+            Self::wake_by_ref,
+            Self::drop_waker,
+        )
+    }
 
     /// Makes a waker of this reference.
     #[must_use]
     pub fn into_waker(self) -> Waker {
-        let raw = RawWaker::new(self.into_raw(), Self::WAKER);
-        // SAFETY: the functions of `WAKER` keep the contract of `RawWaker`: each waker is a reference, and the
+        let raw = RawWaker::new(self.into_raw(), Self::table());
+        // SAFETY: the functions of the table keep the contract of `RawWaker`: each waker is a reference, and the
         // value may be used by any thread (`Bias`).
         unsafe { Waker::from_raw(raw) }
     }
@@ -148,7 +156,7 @@ impl<T: BiasedWake> BiasedArc<T> {
     unsafe fn clone_waker(data: *const ()) -> RawWaker {
         // SAFETY: by the contract of `RawWaker`, as below.
         let this = unsafe { Self::borrowed(data) };
-        RawWaker::new(Self::clone(&this).into_raw(), Self::WAKER)
+        RawWaker::new(Self::clone(&this).into_raw(), Self::table())
     }
 
     unsafe fn wake_by_value(data: *const ()) {
@@ -194,7 +202,10 @@ unsafe fn give_back<T>(inner: NonNull<Inner<T>>, count: usize) {
 impl<T: Bias> Clone for BiasedArc<T> {
     #[inline]
     fn clone(&self) -> Self {
-        if T::with_spare(|spare| spare.take(self)) != Some(true) {
+        // What the closure saw counts, and not what somebody's `with_spare` makes of it.
+        let mut taken = false;
+        let _ = T::with_spare(|spare| taken = spare.take(self));
+        if !taken {
             self.add(1);
         }
         Self(self.0, PhantomData)
@@ -204,8 +215,10 @@ impl<T: Bias> Clone for BiasedArc<T> {
 impl<T: Bias> Drop for BiasedArc<T> {
     #[inline]
     fn drop(&mut self) {
-        if T::with_spare(|spare| spare.put(self.0)) != Some(true) {
-            // SAFETY: this was a reference.
+        let mut put = false;
+        let _ = T::with_spare(|spare| put = spare.put(self.0));
+        if !put {
+            // SAFETY: this was a reference, and is nobody else's.
             unsafe { give_back(self.0, 1) }
         }
     }
@@ -239,22 +252,26 @@ impl<T: Bias> Spare<T> {
     /// From now on this has the references of this thread to `value`, until it is [cleared](Spare::clear).
     #[inline]
     pub fn hold(&self, value: &BiasedArc<T>) {
-        self.clear();
-        self.of.set(Some(value.0));
+        self.replace(Some(value.0));
     }
 
     /// Gives back what it has; it is of no value then.
     #[inline]
     pub fn clear(&self) {
-        if self.left.get() > 0 {
-            self.give_back();
+        self.replace(None);
+    }
+
+    #[inline]
+    fn replace(&self, of: Option<NonNull<Inner<T>>>) {
+        let (old, left) = (self.of.replace(of), self.left.take());
+        if left > 0 {
+            // At the end: the destructor of the value may come here again.
+            Self::give_back(old, left);
         }
-        self.of.set(None);
     }
 
     #[cold]
-    fn give_back(&self) {
-        let (of, left) = (self.of.take(), self.left.take());
+    fn give_back(of: Option<NonNull<Inner<T>>>, left: usize) {
         let of = of.expect("there are none of no value");
         // SAFETY: these are references (2), and are given up.
         unsafe { give_back(of, left) }
@@ -269,6 +286,8 @@ impl<T: Bias> Spare<T> {
         let left = match self.left.get() {
             0 => {
                 value.add(BATCH);
+                // It is alive, and perhaps not the one that was here at first (2).
+                self.of.set(Some(value.0));
                 BATCH
             }
             left => left,
@@ -284,6 +303,7 @@ impl<T: Bias> Spare<T> {
             return false;
         }
         let left = self.left.get() + 1;
+        self.of.set(Some(value));
         self.left.set(left);
         if left >= 2 * BATCH {
             self.left.set(left - BATCH);
@@ -417,6 +437,66 @@ mod tests {
         assert_eq!((Arc::strong_count(&alive), there.1), (2, 1));
         there.0.wake();
         assert_eq!((Arc::strong_count(&alive), WOKEN.get()), (1, 3));
+    }
+
+    /// A value whose destructor uses the spare that is being cleared.
+    struct Nested(
+        Option<BiasedArc<Nested>>,
+        #[allow(dead_code, reason = "its count says whether this is alive")] Arc<()>,
+    );
+
+    thread_local! {
+        static NESTED: Spare<Nested> = const { Spare::new() };
+        /// What `with_spare` does not say, though it is so.
+        static LIES: Cell<bool> = const { Cell::new(false) };
+    }
+
+    impl Bias for Nested {
+        fn with_spare<R>(f: impl FnOnce(&Spare<Self>) -> R) -> Option<R> {
+            NESTED.try_with(f).ok().filter(|_| !LIES.get())
+        }
+    }
+
+    impl Drop for Nested {
+        fn drop(&mut self) {
+            if let Some(inner) = self.0.take() {
+                NESTED.with(|spare| spare.hold(&inner));
+                drop(inner.clone());
+            }
+        }
+    }
+
+    #[test]
+    fn a_destructor_uses_the_spare_that_is_cleared() {
+        let alive = Arc::new(());
+        let nested = |inner| BiasedArc::new(Nested(inner, Arc::clone(&alive)));
+        let (outer, last) = (nested(Some(nested(None))), nested(None));
+        NESTED.with(|spare| spare.hold(&outer));
+        drop(outer);
+        assert_eq!(Arc::strong_count(&alive), 4, "the spare has it");
+        NESTED.with(|spare| spare.hold(&last));
+        // The spare is that of the one inside now, whose last reference it has.
+        assert_eq!(Arc::strong_count(&alive), 3);
+        let clone = last.clone();
+        assert_eq!(last.inner().count.load(Ordering::Relaxed), 2);
+        elsewhere(move || drop(clone));
+        NESTED.with(Spare::clear);
+        assert_eq!(Arc::strong_count(&alive), 2);
+        drop(last);
+        assert_eq!(Arc::strong_count(&alive), 1);
+    }
+
+    #[test]
+    fn what_a_spare_did_is_not_asked_of_whoever_lends_it() {
+        let alive = Arc::new(());
+        let value = BiasedArc::new(Nested(None, Arc::clone(&alive)));
+        NESTED.with(|spare| spare.hold(&value));
+        LIES.set(true);
+        drop(value.clone());
+        drop(value);
+        assert_eq!(Arc::strong_count(&alive), 2, "the spare has it");
+        NESTED.with(Spare::clear);
+        assert_eq!(Arc::strong_count(&alive), 1);
     }
 
     #[test]

@@ -95,6 +95,20 @@ pub(crate) struct Header {
     pub(crate) scope: OnceArc<Node>,
 }
 
+/// All fields that [`Header::write`] has to write.
+const _: fn(Header) = |header| {
+    let Header {
+        state: _,
+        vtable: _,
+        next: _,
+        join_waker: _,
+        tag: _,
+        holds: _,
+        info: _,
+        scope: _,
+    } = header;
+};
+
 impl Header {
     /// Makes the header of a new task, with one reference for its job, one for its join handle, and one
     /// for the table of live tasks if it is to be listed.
