@@ -180,12 +180,15 @@ pub async fn an_error_under_a_limit<R: Runtime>(rt: R) {
     parked.assert_clean();
 }
 
-/// `limit` comes before the first poll.
+/// `limit` comes before the first poll. After it the children end as those of a combinator that is dropped.
 pub async fn a_limit_that_comes_too_late<R: Runtime>(rt: R) {
-    let mut begun = rt.gather([pending::<()>()]);
+    let parked = Parked::default();
+    let mut begun = rt.gather([parked.clone().child::<(), R>(rt.clone())]);
     assert!(poll_once(&mut begun).await.is_pending());
+    until(|| parked.has_begun()).await;
     let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(begun.limit(1))));
     assert!(text(panic.unwrap_err()).contains("`limit` was called after the first poll"));
+    until(|| parked.is_clean()).await;
 }
 
 /// `wait` returns with the first, ends nobody, and the others go on until they are waited for again.

@@ -121,6 +121,8 @@ impl<P: Named, C, H, K, S, R> Spawned<P, C, H, K, S, R> {
     /// If it has begun.
     #[track_caller]
     pub(super) fn into_parts(mut self) -> (C, R, &'static Location<'static>) {
+        // If it has begun, this is dropped as it is, and ends its children.
+        assert!(matches!(self.stage, Stage::New { .. }), "{BEGUN}");
         match std::mem::replace(&mut self.stage, Stage::Over) {
             Stage::New {
                 crew,
@@ -128,7 +130,7 @@ impl<P: Named, C, H, K, S, R> Spawned<P, C, H, K, S, R> {
                 location,
                 ..
             } => (crew, runtime, location),
-            _ => panic!("{BEGUN}"),
+            _ => unreachable!("it was new"),
         }
     }
 
