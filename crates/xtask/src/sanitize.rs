@@ -43,6 +43,9 @@ const FLAGS: &str =
 /// Frames of the context are on stacks, so those of calls that have returned are kept for a while.
 const OPTIONS: &str = "detect_leaks=1:detect_stack_use_after_return=1";
 
+/// Of the seeds of the simulator, whose 64 would take half an hour.
+const ROUNDS: &str = "2";
+
 /// What a report begins with.
 const REPORTS: [&str; 2] = ["ERROR: AddressSanitizer", "ERROR: LeakSanitizer"];
 
@@ -52,13 +55,14 @@ struct Build {
     debug_assertions: bool,
 }
 
-/// All files with `unsafe` are in core and in `kumi-hyper`, whose tests run on every backend.
+/// All files with `unsafe` are in core and in `kumi-hyper`, whose tests run on every backend. The conformance
+/// suites of the own loop and of the simulator see besides that no task, frame or waker of a program is left.
 ///
 /// With debug assertions each task's memory is freed for good, so that what is used after its end is seen. The
 /// second build is as production is: there it is recycled (`task/recycle.rs`).
 const BUILDS: [Build; 2] = [
     Build {
-        packages: &["kumi-core", "kumi-hyper"],
+        packages: &["kumi-core", "kumi-hyper", "kumi-loop", "kumi-sim"],
         debug_assertions: true,
     },
     Build {
@@ -141,7 +145,11 @@ fn test(ws: &Workspace, program: &Executable) -> Result<Option<String>> {
     let dir = dir.unwrap_or(&program.package_dir).display();
     let target = &program.target;
     let options = format!("{OPTIONS}:external_symbolizer_path={SYMBOLIZER}");
-    let cmd = Cmd::new(&program.path, &program.package_dir).env("ASAN_OPTIONS", options);
+    let cmd = Cmd::new(&program.path, &program.package_dir)
+        .env("ASAN_OPTIONS", options)
+        // Panics that are meant need no names, which take long to find.
+        .env("RUST_BACKTRACE", "0")
+        .env("KUMI_ROUNDS", ROUNDS);
     let finished = cmd.within(LIMIT, "asan")?;
     let output = format!("{}{}", finished.stdout, finished.stderr);
     let reports: usize = REPORTS
