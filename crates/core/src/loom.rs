@@ -69,17 +69,17 @@ impl<T> UnsafeCell<T> {
 
 /// Whether the fault `name` is seeded: a step is to be skipped, or an ordering to be weakened.
 ///
-/// In models only, and there for one fault at a time: `tests/loom/teeth.txt` says which model has to
-/// notice it.
-#[cfg(loom)]
+/// In models, and under sanitizers, and there for one fault at a time: `tests/loom/teeth.txt` says which model
+/// has to notice it.
+#[cfg(any(loom, kumi_faults))]
 pub(crate) fn fault(name: &str) -> bool {
     static SEEDED: std::sync::OnceLock<Option<String>> = std::sync::OnceLock::new();
     let seeded = SEEDED.get_or_init(|| std::env::var("KUMI_SEEDED_FAULT").ok());
     seeded.as_deref() == Some(name)
 }
 
-/// There is none outside of models.
-#[cfg(not(loom))]
+/// Otherwise there is none.
+#[cfg(not(any(loom, kumi_faults)))]
 #[inline(always)]
 pub(crate) const fn fault(_: &str) -> bool {
     false

@@ -68,8 +68,13 @@ enum Check {
     Loom,
     /// Run the tests that count allocations
     Alloc,
-    /// Run the tests of core and of hyper under AddressSanitizer, which sees leaks as well
+    /// Run tests under AddressSanitizer, which sees leaks as well
     Asan {
+        /// Package names; all if none is given
+        packages: Vec<String>,
+    },
+    /// Run the tests of whatever has threads under ThreadSanitizer, with a standard library that it sees as well
+    Tsan {
         /// Package names; all if none is given
         packages: Vec<String>,
     },
@@ -139,7 +144,8 @@ fn run(check: Check) -> Result {
         Check::Examples => examples::run(&ws),
         Check::Loom => loom::run(&ws),
         Check::Alloc => checks::alloc(&ws),
-        Check::Asan { packages } => sanitize::run(&ws, &packages),
+        Check::Asan { packages } => sanitize::run(&ws, &sanitize::ADDRESS, &packages),
+        Check::Tsan { packages } => sanitize::run(&ws, &sanitize::THREAD, &packages),
         Check::Page { file } => page::run(&ws, file.as_deref()),
         Check::Bench { args } => checks::bench(&ws, &args),
         Check::BenchSmoke => checks::bench_smoke(&ws),
