@@ -5,8 +5,8 @@
 //! `tests/loom/teeth.txt` beside the models says, in lines `NAME MODEL`, which model must notice.
 //! Every model has to be in the list, or what it shows is unknown.
 //!
-//! The answer comes from the environment, in models only: outside of them it is a constant no. So all
-//! faults are in the one build whose models were just seen to pass.
+//! The answer comes from the environment, in models and in tests under a sanitizer only: elsewhere it is a constant
+//! no. So all faults are in the one build whose models were just seen to pass.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -41,4 +41,20 @@ const BUILDS: [Build; 2] = [
     },
 ];
 
-const TEETH: [Tooth; 0] = [];
+/// A set that has ended takes another wake, or forgets the references that wakers have given it.
+const TEETH: [Tooth; 2] = [
+    Tooth {
+        fault: "closed_is_ignored",
+        program: ("crates/core", "combine"),
+        tests: "",
+        report: LEAK,
+    },
+    Tooth {
+        fault: "what_was_given_is_lost",
+        program: ("crates/core", "combine"),
+        tests: "",
+        report: LEAK,
+    },
+];
+
+const LEAK: &str = "detected memory leaks";

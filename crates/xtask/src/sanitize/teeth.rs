@@ -29,7 +29,7 @@ pub(super) struct Tooth {
     pub(super) report: &'static str,
 }
 
-/// The faults that were not reported, of those whose program is one of these.
+/// The faults that were not reported, of those whose package is among the programs.
 pub(super) fn check(
     ws: &Workspace,
     sanitizer: &Sanitizer,
@@ -39,8 +39,15 @@ pub(super) fn check(
     for tooth in sanitizer.teeth {
         let Tooth { fault, tests, .. } = tooth;
         let (dir, target) = tooth.program;
-        let is = |program: &&Executable| program.target == target && folder(ws, program) == dir;
-        let Some(program) = programs.iter().find(is) else {
+        let mut package = programs
+            .iter()
+            .filter(|program| folder(ws, program) == dir)
+            .peekable();
+        if package.peek().is_none() {
+            continue;
+        }
+        let Some(program) = package.find(|program| program.target == target) else {
+            failed.push(format!("{dir} has no {target} for the fault {fault}"));
             continue;
         };
         let cmd = sanitizer
