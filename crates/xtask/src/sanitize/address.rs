@@ -41,8 +41,15 @@ const BUILDS: [Build; 2] = [
     },
 ];
 
-/// A set that has ended takes another wake, or forgets the references that wakers have given it.
-const TEETH: [Tooth; 2] = [
+/// A wake makes a second job of a task that has one, and so gives back a reference too many; a set that has ended
+/// takes another wake, or forgets the references that wakers have given it.
+const TEETH: [Tooth; 3] = [
+    Tooth {
+        fault: "every_wake_schedules",
+        program: ("backends/loop", "it"),
+        tests: "guest::a_busy_task",
+        report: "heap-use-after-free",
+    },
     Tooth {
         fault: "closed_is_ignored",
         program: ("crates/core", "combine"),
