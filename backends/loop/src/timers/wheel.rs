@@ -54,7 +54,7 @@ const NO_SLOT: u32 = u32::MAX;
 const LOOKS: usize = 16;
 
 /// A table that has become empty gives its memory back if it has more places than this.
-const KEPT: usize = 4096;
+const KEPT: usize = 16_384;
 
 /// What tells a timer from all others of its wheel, those that are gone too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
