@@ -52,7 +52,36 @@ struct Inner<T> {
     value: T,
 }
 
-/// A reference to a value: an `Arc`, but see the [module](self).
+/// A reference to a value, as an `Arc`; but the thread whose [`Spare`] [holds](Spare::hold) it clones and drops
+/// its references without atomic operations.
+///
+/// For the handles of a backend, of which each task and each timer has one, and which are nearly always cloned and
+/// dropped by the thread that drives it.
+///
+/// # Examples
+///
+/// ```
+/// use kumi_core::util::{Bias, BiasedArc, Spare};
+///
+/// struct Shared(u32);
+///
+/// thread_local! {
+///     static SPARE: Spare<Shared> = const { Spare::new() };
+/// }
+///
+/// impl Bias for Shared {
+///     fn with_spare<R>(f: impl FnOnce(&Spare<Self>) -> R) -> Option<R> {
+///         SPARE.try_with(f).ok()
+///     }
+/// }
+///
+/// let shared = BiasedArc::new(Shared(7));
+/// SPARE.with(|spare| spare.hold(&shared));
+/// let handles: Vec<_> = (0..10).map(|_| shared.clone()).collect();
+/// assert_eq!(handles.iter().map(|handle| handle.0).sum::<u32>(), 70);
+/// drop(handles);
+/// SPARE.with(Spare::clear);
+/// ```
 pub struct BiasedArc<T: Bias>(NonNull<Inner<T>>, PhantomData<Inner<T>>);
 
 // SAFETY: as for `Arc`: the value is shared, and dropped by whoever is last; it is `Send` and `Sync` (`Bias`).
