@@ -15,7 +15,7 @@ use std::convert::Infallible;
 use std::error::Error;
 use std::io::{self, BufRead, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream as Client};
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -27,6 +27,7 @@ use futures_lite::{AsyncBufReadExt, AsyncWriteExt, future};
 use kumi::net::{TcpListener, TcpStream};
 use kumi::report::{self, Report};
 use kumi::{BackendKind, ExitStack, GroupError, Runner};
+use rustix::process::{Signal, getpid, kill_process};
 
 /// How long an upload may go on after Ctrl-C.
 const UPLOAD_GRACE: Duration = Duration::from_millis(500);
@@ -232,13 +233,8 @@ fn uploads(addr: SocketAddr) -> io::Result<String> {
 
 /// Sends this process what a terminal sends.
 fn press_ctrl_c() -> io::Result<()> {
-    let kill = Command::new("sh")
-        .args(["-c", "kill -INT $PPID"])
-        .status()?;
-    match kill.success() {
-        true => Ok(()),
-        false => Err(io::Error::other("`kill` failed")),
-    }
+    // Not by a program, whose start may take longer than an upload has left.
+    Ok(kill_process(getpid(), Signal::INT)?)
 }
 
 /// The client's end of an upload.
