@@ -37,7 +37,7 @@ pub(crate) struct Here {
     main: Cell<bool>,
     /// How old the loop was when somebody read the clock in this turn; 0 if nobody has.
     looked: Cell<u64>,
-    /// How many were told since that it was enough.
+    /// How many sleeps were told since then that they are far.
     trusted: Cell<u32>,
     /// References to the loop, for the handles that its tasks, timers and sockets have.
     spare: Spare<Shared>,
@@ -49,8 +49,8 @@ pub(crate) struct Here {
 /// nanoseconds.
 const FAR: u64 = 1_000_000_000;
 
-/// How many sleeps in a row are told so after one look at the clock: a task that never gives way, and looks at
-/// the time by polling new sleeps, is to see it pass.
+/// How many sleeps in a row are told that they are far, after one look at the clock: a task that never gives way,
+/// and looks at the time by polling new sleeps, is to see it pass.
 const TRUSTED: u32 = 256;
 
 /// The tag of a task that was never listed.

@@ -21,8 +21,8 @@
 //! Nor does the first poll, if in the same turn of the loop somebody has looked before, and found that the
 //! sleep is due more than a second later: a limit of half a minute is armed without another look. Should the
 //! thread have been held up for so long in the middle of the turn, then such a sleep is not ready at its first
-//! poll, though it is due, but fires with the next turn. Of so many in a row one looks again, in a turn that
-//! does not end.
+//! poll, though it is due, but fires with the next turn. After 256 that did not look, the next one does, so
+//! that the time passes also in a turn that does not end.
 //!
 //! # What ends what
 //!
